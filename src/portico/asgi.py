@@ -1,0 +1,25 @@
+"""The ASGI vocabulary: scopes, messages, channels and applications (ASGI 3.0), and the errors an application can meet.
+
+Imports nothing of ours, so that every layer may speak it.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class PorticoError(Exception):
+    """The root of every error that Portico raises on purpose."""
+
+
+class MessageError(PorticoError, RuntimeError):
+    """The application sent a message that ASGI does not allow there; the text says what was expected."""
+
+
+class ClientDisconnected(PorticoError, OSError):
+    """`send()` was called after the client had gone (ASGI HTTP 2.4: `send` raises an `OSError`)."""
