@@ -1,0 +1,1 @@
+"""Bytes to typed events and back, without a socket, a loop or a clock."""

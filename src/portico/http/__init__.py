@@ -1,0 +1,1 @@
+"""Words of HTTP: no state, no I/O, no clock."""

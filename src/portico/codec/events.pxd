@@ -1,0 +1,16 @@
+cdef class Request:
+    cdef public str method, path, http_version
+    cdef public bytes target, raw_path, query_string
+    cdef public list headers
+    cdef public bint keep_alive, has_body, expects_continue, wants_trailers, forwarded
+    cdef public object content_length
+
+cdef class Data:
+    cdef public bytes data
+
+cdef class End:
+    cdef public list trailers
+
+cdef class Fault:
+    cdef public int status
+    cdef public str reason

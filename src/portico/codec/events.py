@@ -1,0 +1,76 @@
+"""What a peer sends, as values: every HTTP codec yields these, in the order `Request (Data* End)?`, or a `Fault`."""
+
+
+class Request:
+    """The head of a request; `Data` and `End` follow only where `has_body` is true."""
+
+    __slots__ = (
+        "content_length",
+        "expects_continue",
+        "forwarded",
+        "has_body",
+        "headers",
+        "http_version",
+        "keep_alive",
+        "method",
+        "path",
+        "query_string",
+        "raw_path",
+        "target",
+        "wants_trailers",
+    )
+
+    def __init__(self) -> None:
+        self.method = ""
+        self.target = b""  # as received
+        self.path = ""
+        self.raw_path = b""
+        self.query_string = b""
+        self.http_version = "1.1"
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.keep_alive = True
+        self.has_body = False
+        self.content_length = -1  # -1: unknown until the end of the body
+        self.expects_continue = False
+        self.wants_trailers = False  # `TE: trailers`
+        self.forwarded = False  # has a field that a proxy sets
+
+
+class Data:
+    """A piece of the body, without its framing."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+
+class End:
+    """The end of a body, with its trailers."""
+
+    __slots__ = ("trailers",)
+
+    def __init__(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        self.trailers = trailers
+
+
+class Fault:
+    """The peer broke a rule: answer with this status, close, and read nothing more."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fault) and (self.status, self.reason) == (other.status, other.reason)
+
+    def __hash__(self) -> int:
+        return hash((self.status, self.reason))
+
+    def __repr__(self) -> str:
+        return f"Fault({self.status}, {self.reason!r})"
+
+
+Event = Request | Data | End | Fault

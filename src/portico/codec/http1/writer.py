@@ -1,0 +1,221 @@
+"""Responses of one connection (RFC 9112): heads, framing, chunks.
+
+`start` checks what the application gave, `head` decides how the body ends once its first piece is known.
+"""
+
+from portico.http.headers import is_token
+from portico.http.status import forbids_body, reason
+
+EMPTY, LENGTH, CHUNKED, CLOSE = range(4)  # how a body ends
+
+PLAIN, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DATE, SERVER = range(6)
+KINDS = {
+    b"content-length": CONTENT_LENGTH,
+    b"transfer-encoding": TRANSFER_ENCODING,
+    b"connection": CONNECTION,
+    b"keep-alive": TRANSFER_ENCODING,  # hop-by-hop and ours to say, as the transfer coding is
+    b"date": DATE,
+    b"server": SERVER,
+}
+MAX_KNOWN_NAMES = 1024
+LAST_CHUNK = b"0\r\n\r\n"
+
+# A name as applications spell it -> (`b"name: "`, kind).
+_names: dict[bytes, tuple[bytes, int]] = {}
+_status_lines: dict[int, bytes] = {}
+
+
+class FieldError(ValueError):
+    """A status, field name or field value that cannot be sent."""
+
+
+def status_line(status: int) -> bytes:
+    """Return the status line with its CRLF; always HTTP/1.1, whatever the request's version (RFC 9110 §2.5)."""
+    line = _status_lines.get(status)
+    if line is None:
+        line = _status_lines[status] = f"HTTP/1.1 {status} {reason(status)}\r\n".encode("ascii")
+    return line
+
+
+def learn_name(name: object) -> tuple[bytes, int]:
+    """Return what is written for a field name and what it steers; FieldError where it is not a token."""
+    if not isinstance(name, bytes):
+        raise FieldError(f"a header name must be bytes, not {name!r}")
+    if not is_token(name):
+        raise FieldError(f"{name!r} is not a header name")
+    lower = name.lower()
+    known = (lower + b": ", KINDS.get(lower, PLAIN))
+    if len(_names) < MAX_KNOWN_NAMES:
+        _names[name] = known
+    return known
+
+
+def check_value(name: object, value: object) -> None:
+    """Raise FieldError unless the value can stand in a field line (RFC 9110 §5.5)."""
+    if not isinstance(value, bytes):
+        raise FieldError(f"the value of header {name!r} must be bytes, not {value!r}")
+    if b"\n" in value or b"\r" in value or b"\0" in value:
+        raise FieldError(f"the value of header {name!r} has CR, LF or NUL: {value!r}")
+
+
+def field_lines(headers: object) -> list[bytes]:
+    """Return the pieces of field lines for trailers and early hints, checked."""
+    parts: list[bytes] = []
+    for name, value in headers:  # type: ignore[attr-defined]
+        prefix, kind = learn_name(name)
+        check_value(name, value)
+        if kind == PLAIN:
+            parts += (prefix, value, b"\r\n")
+    return parts
+
+
+class Defaults:
+    """The fields that the server adds to every response, ready to be written."""
+
+    __slots__ = ("date", "extra", "lines", "server")
+
+    def __init__(self, server: bytes, extra: bytes, date: bytes = b"") -> None:
+        self.server = server  # `server: portico\r\n`, or empty
+        self.extra = extra  # configured fields, as lines
+        self.date = date
+        self.lines = b""
+        self.set_date(date)
+
+    def set_date(self, date: bytes) -> None:
+        """Take the `date: ...` line of this second, or nothing where no date is sent."""
+        self.date = date
+        self.lines = date + self.server + self.extra
+
+
+class ResponseWriter:
+    """Write the responses of one connection, one after the other."""
+
+    __slots__ = (
+        "content_length",
+        "defaults",
+        "fields",
+        "framing",
+        "has_date",
+        "has_server",
+        "head_request",
+        "keep_alive",
+        "status",
+        "version_1_0",
+    )
+
+    def __init__(self, defaults: Defaults) -> None:
+        self.defaults = defaults
+        self.fields: list[bytes] = []
+        self.status = 0
+        self.framing = EMPTY
+        self.content_length = -1  # as the application declared it; -1: it did not
+        self.keep_alive = True
+        self.head_request = False
+        self.version_1_0 = False
+        self.has_date = False
+        self.has_server = False
+
+    def expect(self, head_request: bool, version_1_0: bool, keep_alive: bool) -> None:
+        """Prepare for the response to a request of this kind."""
+        self.head_request = head_request
+        self.version_1_0 = version_1_0
+        self.keep_alive = keep_alive
+        self.content_length = -1
+
+    def start(self, status: int, headers: object) -> None:
+        """Take status and fields of the response; raises FieldError where they cannot be sent."""
+        fields: list[bytes] = []
+        self.status = status
+        self.content_length = -1
+        self.has_date = self.has_server = False
+        for name, value in headers:  # type: ignore[attr-defined]
+            known = _names.get(name) if type(name) is bytes else None
+            if known is None:
+                known = learn_name(name)
+            if type(value) is not bytes or b"\n" in value or b"\r" in value or b"\0" in value:
+                check_value(name, value)
+            if known[1] != PLAIN and not self._steer(known[1], value):
+                continue
+            fields.append(known[0])
+            fields.append(value)
+            fields.append(b"\r\n")
+        self.fields = fields
+
+    def _steer(self, kind: int, value: bytes) -> bool:
+        """Take note of a field that steers the message; return whether it is written as it stands."""
+        if kind == CONTENT_LENGTH:
+            if not value.isdigit() or len(value) > 19:
+                raise FieldError(f"content-length must be a number of bytes, not {value!r}")
+            length = int(value)
+            if self.content_length not in (-1, length):
+                raise FieldError(f"content-length given twice: {self.content_length} and {length}")
+            self.content_length = length
+            return False
+        if kind == CONNECTION:
+            if b"close" in value.lower():
+                self.keep_alive = False
+            return False
+        if kind == DATE:
+            self.has_date = True
+        elif kind == SERVER:
+            self.has_server = True
+        return kind != TRANSFER_ENCODING  # RFC 9112 §6.1: the framing is ours
+
+    def head(self, length: int, trailers: bool) -> list[bytes]:
+        """Return the pieces of the head, given the length of the whole body (-1: more is to come)."""
+        defaults = self.defaults
+        parts = [status_line(self.status)]
+        if self.has_date or self.has_server:
+            parts.append(b"" if self.has_date else defaults.date)
+            parts.append(b"" if self.has_server else defaults.server)
+            parts.append(defaults.extra)
+        else:
+            parts.append(defaults.lines)
+        parts += self.fields
+        if forbids_body(self.status):
+            self.framing = EMPTY
+            if self.content_length >= 0 and self.status == 304:
+                parts.append(b"content-length: %d\r\n" % self.content_length)
+        elif self.content_length >= 0 and not (trailers and not self.version_1_0):
+            self.framing = EMPTY if self.head_request else LENGTH
+            parts.append(b"content-length: %d\r\n" % self.content_length)
+        elif length >= 0 and not trailers:
+            self.framing = EMPTY if self.head_request else LENGTH
+            if length or not self.head_request:
+                parts.append(b"content-length: %d\r\n" % length)
+        elif self.head_request:
+            self.framing = EMPTY
+        elif self.version_1_0:
+            self.framing = CLOSE  # RFC 9112 §6.1: no chunks to a client of HTTP/1.0
+            self.keep_alive = False
+        else:
+            self.framing = CHUNKED
+            parts.append(b"transfer-encoding: chunked\r\n")
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n\r\n")
+        elif self.version_1_0:
+            parts.append(b"connection: keep-alive\r\n\r\n")
+        else:
+            parts.append(b"\r\n")
+        return parts
+
+    def body(self, parts: list[bytes], data: bytes, more: bool, trailers: bool) -> None:
+        """Append the pieces of one piece of the body, with its framing; the last one ends the body."""
+        framing = self.framing
+        if framing == EMPTY:
+            return
+        if framing != CHUNKED:
+            parts.append(data)
+            return
+        if data:
+            parts.append(b"%x\r\n" % len(data))
+            parts.append(data)
+            parts.append(b"\r\n")
+        if not more and not trailers:
+            parts.append(LAST_CHUNK)
+
+    def end(self, trailers: list[bytes]) -> bytes:
+        """Return the last chunk with the trailers, given as pieces of field lines."""
+        if self.framing != CHUNKED:
+            return b""
+        return b"".join((b"0\r\n", *trailers, b"\r\n"))

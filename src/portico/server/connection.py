@@ -1,0 +1,593 @@
+"""One HTTP/1 connection: bytes in -> reader -> exchange; response pieces -> writer -> transport.
+
+Requests are served one after the other, in order; the bytes of those that come early wait unread in the reader.
+"""
+
+import asyncio
+from typing import Any
+
+from portico.asgi import ClientDisconnected
+from portico.codec.events import Data, End, Fault, Request
+from portico.codec.http1.reader import LENGTH, RequestReader
+from portico.codec.http1.writer import CHUNKED, CLOSE, ResponseWriter, status_line
+from portico.server.deadlines import NEVER
+from portico.server.exchange import COMPLETE, HELD, Exchange, Stream
+from portico.server.proxies import forwarded
+from portico.server.sendfile import send_file
+from portico.server.service import ASGI, Service, logger
+
+# IDLE: between requests, or in the head of one. BUSY: an exchange is running. DRAINING: its response is complete and the
+# rest of its body is read and dropped. LINGERING: our side is closed, what comes is dropped until the peer has closed too.
+IDLE, BUSY, DRAINING, LINGERING, CLOSING, CLOSED = range(6)
+
+EXTENSIONS: dict[str, Any] = {
+    "http.response.early_hint": {},
+    "http.response.pathsend": {},
+    "http.response.zerocopysend": {},
+    "portico.http.request.trailers": {},
+}
+JOIN_LIMIT = 16384  # bytes; a larger body is written beside its head rather than copied behind it
+MAX_DRAIN = 65536  # bytes of an unread body that are dropped to keep the connection
+MAX_LINGER = 1 << 23  # bytes dropped after our side was closed
+LINGER_S = 5.0
+
+
+class Connection(Stream):
+    """An asyncio protocol that serves HTTP/1.0 and HTTP/1.1."""
+
+    __slots__ = (
+        "advancing",
+        "client",
+        "continue_due",
+        "deadline",
+        "drained",
+        "eof",
+        "exchange",
+        "phase",
+        "reader",
+        "reading_paused",
+        "scheduled",
+        "scheme",
+        "server",
+        "service",
+        "slot",
+        "template",
+        "transport",
+        "trusted",
+        "unsent",
+        "waiters",
+        "writer",
+    )
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.reader = RequestReader(service.limits)
+        self.writer = ResponseWriter(service.defaults)
+        self.transport: Any = None
+        self.exchange: Exchange | None = None
+        self.phase = IDLE
+        self.template: dict[str, Any] | None = None
+        self.client: tuple[str, int] | None = None
+        self.server: tuple[str, int | None] | None = None
+        self.scheme = "http"
+        self.trusted = False
+        self.paused = False  # the transport's buffer is full
+        self.reading_paused = False
+        self.eof = False
+        self.advancing = False
+        self.continue_due = False
+        self.drained = 0
+        self.unsent = 0
+        self.slot = -1
+        self.deadline = NEVER
+        self.scheduled = NEVER
+        self.waiters: list[asyncio.Future[None]] | None = None
+
+    # The transport's callbacks
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        service = self.service
+        self.transport = transport
+        limit = service.limit_connections
+        if limit and len(service.connections) >= limit and not service.shed():
+            self.phase = CLOSING
+            service.connections.add(self)
+            transport.write(self._error_head(503, b"retry-after: 1\r\n", b""))
+            self._linger()
+            return
+        service.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        name = transport.get_extra_info("sockname")
+        self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        if isinstance(name, tuple):
+            self.server = (str(name[0]), int(name[1]))
+        elif name:
+            self.server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
+        self.trusted = service.trust is not None and service.trust.trusts(self.client)
+        self._set_deadline(service.now + service.timeout_header)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection has gone."""
+        service = self.service
+        self.phase = CLOSED
+        self.transport = None
+        service.connections.discard(self)
+        service.deadlines.forget(self)
+        self.reader.close()
+        exchange = self.exchange
+        self.exchange = None
+        if exchange is not None:
+            exchange.disconnect()
+        self._wake()
+        if service.stopping:
+            service.check_idle()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        phase = self.phase
+        if phase >= LINGERING:
+            self.drained += len(data)
+            if self.drained > MAX_LINGER:
+                self.transport.abort()
+            return
+        reader = self.reader
+        reader.feed(data)
+        if phase == BUSY and self._body_done():
+            if reader.buffered() > self.service.limit_pipeline:
+                self._pause_reading()
+            return
+        self.advance()
+
+    def eof_received(self) -> bool:
+        """The client has closed its side; it may still read (RFC 9112 §9.6). True keeps our side open."""
+        self.eof = True
+        if self.phase == IDLE:
+            if self.reader.buffered():
+                self._refuse(Fault(400, "incomplete request"))
+                return self.phase != CLOSED
+            return False
+        if self.phase == BUSY and self.exchange is not None:
+            self.exchange.hang_up()
+            if self._body_done():
+                return True
+            self.writer.keep_alive = False
+            return True
+        return False
+
+    def pause_writing(self) -> None:
+        """The transport's buffer is full."""
+        self.paused = True
+        self._watch_writing()
+
+    def resume_writing(self) -> None:
+        """The transport's buffer has room again."""
+        self.paused = False
+        self._wake()
+        self._set_phase_deadline()
+
+    # Requests
+
+    def advance(self) -> None:
+        """Act on what the reader has, until it needs more bytes or a response has to be finished first."""
+        if self.advancing:
+            return
+        self.advancing = True
+        try:
+            while self._step():
+                pass
+        finally:
+            self.advancing = False
+        phase = self.phase
+        if phase == BUSY:
+            self._set_phase_deadline()
+        elif phase == IDLE:
+            if self.eof:
+                self.close()
+            elif self.reader.buffered() and self.deadline > self.service.now + self.service.timeout_header:
+                self._set_deadline(self.service.now + self.service.timeout_header)
+
+    def _step(self) -> bool:
+        """Act on the next event; return whether to go on."""
+        event = self.reader.next_event()
+        if event is None:
+            return False
+        kind = type(event)
+        if kind is Request:
+            self._begin(event)
+        elif kind is Data:
+            self._take_data(event.data)
+        elif kind is End:
+            self._take_end(event.trailers)
+        else:
+            self._refuse(event)
+        phase = self.phase
+        return phase == IDLE or phase == DRAINING or (phase == BUSY and not self._body_done())
+
+    def _body_done(self) -> bool:
+        exchange = self.exchange
+        return exchange is None or exchange.body_done
+
+    def _begin(self, request: Request) -> None:
+        service = self.service
+        writer = self.writer
+        writer.expect(request.method == "HEAD", request.http_version == "1.0", request.keep_alive and not service.stopping)
+        self.continue_due = request.expects_continue and request.has_body
+        if service.limit_concurrency and service.active >= service.limit_concurrency:
+            self._answer(503, b"retry-after: 1\r\n", "Service Unavailable")
+            return
+        exchange = Exchange(self, service, request, self._scope(request))
+        self.exchange = exchange
+        self.phase = BUSY
+        exchange.run()
+
+    def _scope(self, request: Request) -> dict[str, Any]:
+        """Return the ASGI scope; what is the same for the whole connection is copied from a template."""
+        template = self.template
+        if template is None:
+            template = self.template = self._make_template()
+        scope = template.copy()
+        path = request.path
+        root_path = self.service.root_path
+        if root_path and not (path.startswith(root_path) and path[len(root_path) :][:1] in ("", "/")):
+            path = root_path + path  # ASGI HTTP: `path` includes `root_path`, which a proxy may have stripped
+        scope["http_version"] = request.http_version
+        scope["method"] = request.method
+        scope["path"] = path
+        scope["raw_path"] = request.raw_path
+        scope["query_string"] = request.query_string
+        scope["headers"] = request.headers
+        scope["asgi"] = ASGI.copy()
+        state = self.service.state
+        if state is not None:
+            scope["state"] = state.copy()
+        extensions = EXTENSIONS.copy()
+        if request.wants_trailers:
+            extensions["http.response.trailers"] = {}
+        scope["extensions"] = extensions
+        if request.forwarded and self.trusted and self.service.trust is not None:
+            client, scheme, server, headers = forwarded(
+                self.service.trust, self.client, self.scheme, self.server, request.headers
+            )
+            scope["client"] = client
+            scope["scheme"] = scheme
+            scope["server"] = server
+            scope["headers"] = headers
+        return scope
+
+    def _make_template(self) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "asgi": ASGI,
+            "http_version": "1.1",
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": "GET",
+            "root_path": self.service.root_path,
+            "path": "/",
+            "raw_path": b"/",
+            "query_string": b"",
+            "headers": (),
+            "extensions": EXTENSIONS,
+        }
+
+    def _take_data(self, data: bytes) -> None:
+        self.continue_due = False
+        if self.phase == DRAINING:
+            self.drained += len(data)
+            if self.drained > MAX_DRAIN:
+                self._linger()
+            return
+        exchange = self.exchange
+        if exchange is not None and not exchange.feed_body(data):
+            self._pause_reading()
+
+    def _take_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        if self.phase == DRAINING:
+            self._next_request()
+        elif self.exchange is not None:
+            self.exchange.end_body(trailers)
+
+    def _next_request(self) -> None:
+        """The response is complete and the request was read to its end."""
+        service = self.service
+        self.exchange = None
+        if service.stopping or not self.writer.keep_alive:
+            self.close()
+            return
+        self.phase = IDLE
+        self.deadline = service.now + service.timeout_keep_alive
+        if self.deadline < self.scheduled:
+            self._set_deadline(self.deadline)
+        if not self.advancing:
+            if self.reading_paused:
+                self._resume_reading()
+            if self.eof or self.reader.buffered():
+                self.advance()
+
+    # Refusals
+
+    def _refuse(self, fault: Fault) -> None:
+        """Answer a fault of the peer where that can be done, and read nothing more."""
+        logger.debug("refused a request: %d %s", fault.status, fault.reason)
+        exchange = self.exchange
+        if exchange is not None:
+            untouched = exchange.state <= HELD and not exchange.gone
+            exchange.disconnect()
+            if not untouched and exchange.state != COMPLETE:
+                self.cut()
+                return
+            if not untouched:
+                self._linger()
+                return
+        else:
+            self.writer.expect(False, False, False)
+        self._answer(fault.status, b"", fault.reason)
+
+    def _answer(self, status: int, fields: bytes, text: str) -> None:
+        body = b"" if self.writer.head_request else text.encode() + b"\n"
+        if self.transport is not None:
+            self.transport.write(self._error_head(status, fields, body))
+            self._linger()
+
+    def _error_head(self, status: int, fields: bytes, body: bytes) -> bytes:
+        return b"".join(
+            (
+                status_line(status),
+                self.service.defaults.lines,
+                fields,
+                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body),
+                body,
+            )
+        )
+
+    # What the exchange calls
+
+    def start_response(self, status: int, headers: Any) -> int:
+        writer = self.writer
+        writer.start(status, headers)
+        return writer.content_length
+
+    def _head(self, length: int, trailers: bool) -> list[bytes]:
+        """Return the pieces of the head; the connection does not outlive a body that may not come to be read."""
+        writer = self.writer
+        exchange = self.exchange
+        if exchange is not None and not exchange.body_done:
+            reader = self.reader
+            if self.continue_due or (reader.state == LENGTH and reader.left - reader.buffered() > MAX_DRAIN):
+                writer.keep_alive = False
+        if self.service.stopping:
+            writer.keep_alive = False
+        return writer.head(length, trailers)
+
+    def write_body(self, data: bytes, more: bool, first: bool, trailers: bool) -> None:
+        trailers = trailers and self._sends_trailers()
+        if first:
+            parts = self._head(-1 if more else len(data), trailers)
+        else:
+            parts = []
+        self.writer.body(parts, data, more, trailers)
+        if len(data) < JOIN_LIMIT:
+            if parts:
+                self.transport.write(b"".join(parts))
+        else:
+            if first:
+                body = parts.index(data, 4)
+                parts[:body] = [b"".join(parts[:body])]
+            self.transport.writelines(parts)
+
+    def _sends_trailers(self) -> bool:
+        exchange = self.exchange
+        return exchange is not None and exchange.request.wants_trailers and not self.writer.version_1_0
+
+    def write_trailers(self, lines: list[bytes]) -> None:
+        if self._sends_trailers():
+            self.transport.write(self.writer.end(lines))
+
+    def write_early_hints(self, lines: list[bytes]) -> None:
+        if not self.writer.version_1_0:  # RFC 9110 §15.2: no 1xx to a client of HTTP/1.0
+            self.transport.write(b"".join((status_line(103), *lines, b"\r\n")))
+
+    async def write_file(self, file: int, offset: int, count: int, more: bool, first: bool) -> None:
+        writer = self.writer
+        trailers = self.exchange is not None and self.exchange.trailers and self._sends_trailers()
+        parts = self._head(-1 if more else count, trailers) if first else []
+        chunked = writer.framing == CHUNKED
+        if chunked and count:
+            parts.append(b"%x\r\n" % count)
+        if parts:
+            self.transport.write(b"".join(parts))
+        if count:
+            await send_file(self, file, offset, count)
+        tail = b"\r\n" if chunked and count else b""
+        if chunked and not more and not trailers:
+            tail += b"0\r\n\r\n"
+        if tail:
+            self.transport.write(tail)
+        if self.paused:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Wait until more may be written."""
+        while self.paused and self.transport is not None:
+            await self.wait_writable()
+        if self.transport is None:
+            raise ClientDisconnected("the client has disconnected")
+
+    def wait_writable(self) -> asyncio.Future[None]:
+        """Return a future that is done when writing may go on or the connection has gone."""
+        future: asyncio.Future[None] = self.service.loop.create_future()
+        if self.waiters is None:
+            self.waiters = [future]
+        else:
+            self.waiters.append(future)
+        return future
+
+    def _wake(self) -> None:
+        waiters = self.waiters
+        if waiters:
+            self.waiters = None
+            for future in waiters:
+                if not future.done():
+                    future.set_result(None)
+
+    def want_body(self) -> None:
+        if self.continue_due:
+            self.continue_due = False
+            exchange = self.exchange
+            if exchange is not None and exchange.state <= HELD and self.transport is not None:
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if self.reading_paused:
+            self._resume_reading()
+        self._set_phase_deadline()
+
+    def end_response(self) -> None:
+        exchange = self.exchange
+        if exchange is None or self.phase != BUSY:
+            return
+        if exchange.body_done:
+            self._next_request()
+        elif not self.writer.keep_alive:
+            self._linger()
+        else:
+            self.phase = DRAINING
+            self.drained = 0
+            for chunk in exchange.chunks:
+                self.drained += len(chunk)
+            self._set_deadline(self.service.now + LINGER_S)
+            if self.reading_paused:
+                self._resume_reading()
+            self.advance()
+
+    def cut(self) -> None:
+        """Break off; a body that ends with the connection is reset, since closing would make it look whole."""
+        transport = self.transport
+        if transport is None:
+            return
+        if self.exchange is not None:
+            self.exchange.gone = True
+        if self.writer.framing == CLOSE:
+            transport.abort()
+        else:
+            self._linger()
+
+    def answer_error(self, status: int, text: str) -> None:
+        self._answer(status, b"", text)
+
+    # Closing
+
+    def is_idle(self) -> bool:
+        """Tell whether the connection can be closed without anybody losing something."""
+        return self.phase == IDLE and not self.reader.buffered()
+
+    def shutdown(self) -> None:
+        """Close now if idle; otherwise after the response in flight."""
+        if self.is_idle():
+            self.close()
+
+    def close(self) -> None:
+        """Close once what was written has gone."""
+        if self.transport is not None and self.phase < CLOSING:
+            self.phase = CLOSING
+            self.transport.close()
+            if self.transport is not None:
+                self._watch_writing()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def _linger(self) -> None:
+        """Close our side and drop what comes, so that a reset does not take the answer with it (RFC 9112 §9.6)."""
+        transport = self.transport
+        self.exchange = None
+        if transport is None:
+            return
+        if self.eof or not transport.can_write_eof():
+            self.close()
+            return
+        self.phase = LINGERING
+        self.drained = 0
+        self.reader.close()
+        transport.write_eof()
+        if self.reading_paused:
+            self._resume_reading()
+        self._set_deadline(self.service.now + LINGER_S)
+
+    # Flow
+
+    def _pause_reading(self) -> None:
+        if not self.reading_paused and self.transport is not None and not self.eof:
+            self.reading_paused = True
+            self.transport.pause_reading()
+
+    def _resume_reading(self) -> None:
+        self.reading_paused = False
+        if self.transport is not None and not self.eof:
+            self.transport.resume_reading()
+
+    # Deadlines
+
+    def _set_deadline(self, deadline: float) -> None:
+        self.deadline = deadline
+        if deadline < self.scheduled:
+            self.scheduled = deadline
+            self.service.deadlines.schedule(self, deadline)
+
+    def _set_phase_deadline(self) -> None:
+        """Time the peer while an exchange is running: it owes the body that the application waits for, or reads too slowly."""
+        service = self.service
+        if self.phase != BUSY:
+            return
+        if self.paused:
+            return
+        if self._body_done() or self.reading_paused:
+            self.deadline = NEVER
+        else:
+            self._set_deadline(service.now + service.timeout_body)
+
+    def _watch_writing(self) -> None:
+        self.unsent = self.transport.get_write_buffer_size()
+        self._set_deadline(self.service.now + self.service.timeout_write)
+
+    def await_progress(self, waiting: bool) -> None:
+        """Time a file that is written beside the transport: each piece has to be taken in time."""
+        if self.phase == BUSY:
+            self.deadline = NEVER
+            if waiting:
+                self._set_deadline(self.service.now + self.service.timeout_write)
+
+    def check_deadline(self, now: float) -> float:
+        """Act on a deadline that has passed; return the next one."""
+        self.scheduled = NEVER
+        if self.deadline <= now:
+            self.deadline = NEVER
+            self._expire(now)
+        if self.transport is None:
+            return NEVER
+        self.scheduled = min(self.scheduled, self.deadline)
+        return self.deadline
+
+    def _expire(self, now: float) -> None:
+        transport = self.transport
+        if transport is None:
+            return
+        unsent = transport.get_write_buffer_size()
+        if unsent and (self.paused or self.phase in (IDLE, CLOSING, LINGERING)):
+            if 0 < unsent < self.unsent or (self.phase == IDLE and self.unsent == 0):
+                self.unsent = unsent
+                self.deadline = now + self.service.timeout_write
+            else:
+                transport.abort()  # it reads nothing any more
+            return
+        if self.phase == IDLE:
+            if self.reader.buffered():
+                self._refuse(Fault(408, "the request did not come in time"))
+            else:
+                self.close()
+        elif self.phase == BUSY and not self._body_done():
+            self._refuse(Fault(408, "the request's body did not come in time"))
+        else:
+            transport.abort()

@@ -1,0 +1,536 @@
+"""One request and its response: scope, receive, send. The rules of ASGI HTTP 2.5 are written here, once for every HTTP version.
+
+`send()` and `receive()` are plain methods that return an awaitable: an already finished one where there is nothing to
+wait for, so that a handler that never waits runs to its end inside `data_received`.
+"""
+
+import asyncio
+import os
+import sys
+from contextvars import Context
+from time import perf_counter
+from typing import Any
+
+from portico.asgi import ClientDisconnected, Message, MessageError, PorticoError
+from portico.codec.events import Request
+from portico.codec.http1.writer import FieldError, field_lines
+from portico.http.status import forbids_body
+from portico.server.service import Service, logger
+
+# How far the response is. HELD: the head waits for the first piece of the body; nothing has been written.
+WAITING, HELD, STREAMING, TRAILERS, COMPLETE = range(5)
+EXPECTED = {
+    WAITING: "'http.response.start'",
+    HELD: "'http.response.body'",
+    STREAMING: "'http.response.body'",
+    TRAILERS: "'http.response.trailers'",
+}
+KNOWN_MESSAGES = frozenset(
+    "http.response." + name
+    for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
+)
+EAGER = sys.version_info >= (3, 12)
+MAX_QUEUED = 65536  # bytes of the body that wait for the application before reading pauses
+
+
+class Ready:
+    """An awaitable that is already finished, with None; it satisfies `collections.abc.Coroutine` and is shared."""
+
+    __slots__ = ()
+
+    def __await__(self) -> "Ready":
+        return self
+
+    def __iter__(self) -> "Ready":
+        return self
+
+    def __next__(self) -> None:
+        raise StopIteration
+
+    def send(self, value: object) -> None:
+        raise StopIteration
+
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
+        raise kind if value is None else value
+
+    def close(self) -> None:
+        pass
+
+
+READY = Ready()
+
+
+class Receiving:
+    """What `receive()` returns: takes the event that is there when it is awaited, or waits for one."""
+
+    __slots__ = ("exchange",)
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self.exchange = exchange
+
+    def __await__(self) -> "Receiving":
+        return self
+
+    def __iter__(self) -> "Receiving":
+        return self
+
+    def __next__(self) -> Any:
+        event = self.exchange.take()
+        if event is not None:
+            raise StopIteration(event)
+        # The protocol between a Task and what it awaits: a future that says it is being waited for.
+        future = self.exchange.wait()
+        future._asyncio_future_blocking = True
+        return future
+
+    def send(self, value: object) -> Any:
+        return self.__next__()
+
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
+        raise kind if value is None else value
+
+    def close(self) -> None:
+        pass
+
+
+class Stream:
+    """What an exchange writes to: one subclass for each HTTP version."""
+
+    __slots__ = ("paused",)
+
+    def start_response(self, status: int, headers: Any) -> int:
+        """Check and keep the head; return the declared length of the body, -1 where there is none."""
+        raise AssertionError
+
+    def write_body(self, data: bytes, more: bool, first: bool, trailers: bool) -> None:
+        """Write a piece of the body, the first one together with the head."""
+        raise AssertionError
+
+    def write_trailers(self, lines: list[bytes]) -> None:
+        """End the body with trailers."""
+        raise AssertionError
+
+    def write_early_hints(self, lines: list[bytes]) -> None:
+        """Write a 103 response."""
+        raise AssertionError
+
+    def write_file(self, file: int, offset: int, count: int, more: bool, first: bool) -> Any:
+        """Write a piece of the body out of a file, and return a coroutine that waits until it has gone."""
+        raise AssertionError
+
+    def drain(self) -> Any:
+        """Return a coroutine that waits until more may be written; it raises ClientDisconnected when the peer goes."""
+        raise AssertionError
+
+    def want_body(self) -> None:
+        """The application waits for the body."""
+        raise AssertionError
+
+    def end_response(self) -> None:
+        """The response is complete."""
+        raise AssertionError
+
+    def cut(self) -> None:
+        """Break off, so that the client sees that the response is not whole."""
+        raise AssertionError
+
+    def answer_error(self, status: int, text: str) -> None:
+        """Answer in the application's place and close."""
+        raise AssertionError
+
+
+class Exchange:
+    """One request, from its scope to its complete response."""
+
+    __slots__ = (
+        "body_done",
+        "chunks",
+        "delivered",
+        "expected",
+        "gone",
+        "hung_up",
+        "no_body",
+        "queued",
+        "request",
+        "request_trailers",
+        "response_headers",
+        "scope",
+        "sent",
+        "service",
+        "started",
+        "state",
+        "status",
+        "stream",
+        "trailers",
+        "waiters",
+    )
+
+    def __init__(self, stream: Stream, service: Service, request: Request, scope: dict[str, Any]) -> None:
+        self.stream = stream
+        self.service = service
+        self.request = request
+        self.scope = scope
+        self.state = WAITING
+        self.status = 0
+        self.response_headers: Any = ()
+        self.sent = 0  # bytes of the body
+        self.expected = -1  # bytes of the body as declared
+        self.no_body = False
+        self.trailers = False
+        self.chunks: list[bytes] = []
+        self.queued = 0
+        self.body_done = not request.has_body
+        self.delivered = False  # the last http.request was taken
+        self.request_trailers: list[tuple[bytes, bytes]] | None = None
+        self.gone = False  # nothing can be written any more
+        self.hung_up = False  # the peer has closed its side
+        self.waiters: list[asyncio.Future[None]] | None = None
+        self.started = perf_counter() if service.access_log is not None else 0.0
+
+    # Running the application
+
+    def run(self) -> None:
+        """Call the application in a task; one that never waits has finished when this returns."""
+        service = self.service
+        service.active += 1
+        try:
+            coroutine = service.app(self.scope, self.receive, self.send)
+            task = self._start_task(coroutine)
+        except Exception as error:
+            service.active -= 1
+            self.fail(error)
+            return
+        if task.done():
+            self.on_done(task)
+        else:
+            service.tasks.add(task)
+            task.add_done_callback(self.on_done)
+
+    def _start_task(self, coroutine: Any) -> Any:
+        service = self.service
+        context = Context() if service.fresh_context else None
+        if not asyncio.iscoroutine(coroutine):
+            coroutine = _as_coroutine(coroutine)
+        if EAGER:
+            return asyncio.Task(coroutine, loop=service.loop, context=context, eager_start=True)
+        return asyncio.Task(coroutine, loop=service.loop, context=context)
+
+    def on_done(self, task: Any) -> None:
+        """The application has returned, raised or been cancelled."""
+        service = self.service
+        service.active -= 1
+        service.tasks.discard(task)
+        if task.cancelled():
+            if self.state != COMPLETE:
+                self.abandon()
+        else:
+            error = task.exception()
+            if error is not None or self.state != COMPLETE:
+                self.fail(error)
+        if service.stopping:
+            service.check_idle()
+
+    def fail(self, error: BaseException | None) -> None:
+        """The application raised, or returned without a complete response."""
+        if isinstance(error, ClientDisconnected) and self.gone:
+            return
+        if error is not None:
+            logger.error("Exception in ASGI application", exc_info=error)
+        elif self.gone:
+            return
+        elif self.state == WAITING:
+            logger.error("ASGI application returned without starting a response: send 'http.response.start' first")
+        else:
+            logger.error("ASGI application returned without completing the response: send a last message with more_body=False")
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Answer 500 where nothing was written yet; otherwise break off so that the client sees it."""
+        if self.gone or self.state == COMPLETE:
+            return
+        untouched = self.state <= HELD
+        self.state = COMPLETE
+        self.gone = True
+        if untouched:
+            self.status = 500
+            self.stream.answer_error(500, "Internal Server Error")
+        else:
+            self.stream.cut()
+        self._log()
+
+    def _log(self) -> None:
+        log = self.service.access_log
+        if log is not None:
+            request = self.request
+            log.record(
+                self.scope["client"],
+                request.method,
+                request.target,
+                request.http_version,
+                self.status,
+                self.sent,
+                self.started,
+                request.headers,
+                self.response_headers,
+            )
+            self.service.log_pending()
+
+    # The request's body
+
+    def receive(self) -> Receiving:
+        """Return an awaitable of the next event (ASGI HTTP: `http.request` or `http.disconnect`)."""
+        return Receiving(self)
+
+    def take(self) -> Message | None:
+        """Return the next event, or None while there is none."""
+        if self.chunks:
+            chunks = self.chunks
+            body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            self.chunks = []
+            self.queued = 0
+            if not self.body_done:
+                self.stream.want_body()
+                return {"type": "http.request", "body": body, "more_body": True}
+            return self._last_event(body)
+        if self.body_done and not self.delivered and self.state != COMPLETE:
+            return self._last_event(b"")
+        if self.gone or self.hung_up or self.state == COMPLETE:
+            return {"type": "http.disconnect"}
+        if not self.body_done:
+            self.stream.want_body()
+        return None
+
+    def _last_event(self, body: bytes) -> Message:
+        self.delivered = True
+        event: Message = {"type": "http.request", "body": body, "more_body": False}
+        if self.request_trailers:
+            event["trailers"] = self.request_trailers
+        return event
+
+    def is_waiting(self) -> bool:
+        """Tell whether the application waits for an event."""
+        return bool(self.waiters)
+
+    def wait(self) -> Any:
+        """Return a future that is done when there may be an event."""
+        future = self.service.loop.create_future()
+        if self.waiters is None:
+            self.waiters = [future]
+        else:
+            self.waiters.append(future)
+        return future
+
+    def wake(self) -> None:
+        """Let everybody who waits look again."""
+        waiters = self.waiters
+        if waiters:
+            self.waiters = None
+            for future in waiters:
+                if not future.done():
+                    future.set_result(None)
+
+    def feed_body(self, data: bytes) -> bool:
+        """Take a piece of the body; return whether more should be read now."""
+        self.chunks.append(data)
+        self.queued += len(data)
+        if self.waiters:
+            self.wake()
+            return True
+        return self.queued < MAX_QUEUED
+
+    def end_body(self, trailers: list[tuple[bytes, bytes]]) -> None:
+        """The body is whole."""
+        self.body_done = True
+        self.request_trailers = trailers
+        self.wake()
+
+    def hang_up(self) -> None:
+        """The peer has closed its side; it may still read."""
+        self.hung_up = True
+        self.wake()
+
+    def disconnect(self) -> None:
+        """The peer has gone, or is refused: nothing can be sent any more."""
+        self.gone = True
+        self.wake()
+
+    # The response
+
+    def send(self, message: Message) -> Any:
+        """Take a message from the application; the awaitable waits only while the client is slow.
+
+        Raises MessageError for a message that ASGI does not allow here, ClientDisconnected after the client has gone.
+        """
+        try:
+            kind = message["type"]
+        except (TypeError, KeyError, IndexError):
+            raise MessageError(f"an ASGI message is a dict with a 'type', not {message!r}") from None
+        state = self.state
+        if kind == "http.response.body" and (state == HELD or state == STREAMING):
+            return self._send_body(message)
+        if kind == "http.response.start" and state == WAITING:
+            return self._start(message)
+        return self._send_other(kind, message)
+
+    def _start(self, message: Message) -> Any:
+        if self.gone:
+            raise ClientDisconnected("the client has disconnected")
+        status = message.get("status")
+        if type(status) is not int or not 200 <= status <= 999:
+            raise MessageError(f"'http.response.start' needs a 'status' from 200 to 999, not {status!r}")
+        headers = message.get("headers", ())
+        try:
+            if not isinstance(headers, (list, tuple)):
+                headers = list(headers)
+            self.expected = self.stream.start_response(status, headers)
+        except FieldError as error:
+            raise MessageError(f"'http.response.start': {error}") from None
+        except (TypeError, ValueError):
+            raise MessageError(
+                f"'http.response.start': 'headers' is an iterable of [name, value] pairs of bytes, not {headers!r}"
+            ) from None
+        self.status = status
+        self.response_headers = headers
+        self.no_body = forbids_body(status) or self.request.method == "HEAD"
+        self.trailers = bool(message.get("trailers", False))
+        self.state = HELD
+        return READY
+
+    def _send_body(self, message: Message) -> Any:
+        if self.gone:
+            raise ClientDisconnected("the client has disconnected")
+        data = message.get("body", b"")
+        if type(data) is not bytes:
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise MessageError(f"'http.response.body': 'body' must be bytes, not {type(data).__name__}")
+            data = bytes(data)
+        more = True if message.get("more_body", False) else False
+        first = self.state == HELD
+        self._count(len(data), more)
+        self.state = STREAMING
+        if self.no_body:
+            data = b""
+        self.stream.write_body(data, more, first, self.trailers)
+        if not more:
+            if not self.trailers:
+                self._complete()
+                return READY
+            self.state = TRAILERS
+        if self.stream.paused:
+            return self.stream.drain()
+        return READY
+
+    def _count(self, length: int, more: bool) -> None:
+        """Hold the body against the declared Content-Length before anything of this piece is written."""
+        if self.no_body:
+            return
+        total = self.sent + length
+        if self.expected >= 0:
+            if total > self.expected:
+                raise MessageError(f"the body is longer than its Content-Length: {total} > {self.expected} bytes")
+            if not more and total < self.expected:
+                raise MessageError(f"the body is shorter than its Content-Length: {total} < {self.expected} bytes")
+        self.sent = total
+
+    def _complete(self) -> None:
+        self.state = COMPLETE
+        self.wake()
+        if self.service.access_log is not None:
+            self._log()
+        self.stream.end_response()
+
+    def _send_other(self, kind: object, message: Message) -> Any:
+        """Take a message of an extension, or say what was expected in its place."""
+        state = self.state
+        if kind not in KNOWN_MESSAGES:
+            expected = EXPECTED.get(state, "no message: the response is complete")
+            raise MessageError(f"expected {expected}, got unknown message type {kind!r}")
+        if state == COMPLETE and not self.gone:
+            return READY  # ASGI HTTP, "Response Body": messages after the last body are ignored.
+        if self.gone:
+            raise ClientDisconnected("the client has disconnected")
+        if kind == "http.response.trailers" and state == TRAILERS:
+            return self._send_trailers(message)
+        if kind == "http.response.early_hint" and state <= HELD:
+            return self._send_early_hints(message)
+        if kind == "http.response.pathsend" and state == HELD:
+            return self._send_path(message)
+        if kind == "http.response.zerocopysend" and (state == HELD or state == STREAMING):
+            return self._send_file(message)
+        raise MessageError(f"expected {EXPECTED[state]}, got {kind!r}")
+
+    def _send_trailers(self, message: Message) -> Any:
+        try:
+            lines = field_lines(message.get("headers", ()))
+        except (TypeError, ValueError) as error:
+            raise MessageError(f"'http.response.trailers': {error}") from None
+        if message.get("more_trailers", False):
+            raise MessageError("'http.response.trailers': send all trailers in one message")
+        self.stream.write_trailers(lines)
+        self._complete()
+        return READY
+
+    def _send_early_hints(self, message: Message) -> Any:
+        try:
+            lines = field_lines([(b"link", link) for link in message["links"]])
+        except (TypeError, KeyError, ValueError) as error:
+            raise MessageError(f"'http.response.early_hint' needs 'links', an iterable of bytes: {error}") from None
+        if lines:
+            self.stream.write_early_hints(lines)
+        return READY
+
+    def _send_path(self, message: Message) -> Any:
+        path = message.get("path")
+        if not isinstance(path, str | os.PathLike) or not os.path.isabs(path):
+            raise MessageError(f"'http.response.pathsend' needs 'path', an absolute path, not {path!r}")
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:
+            count = os.fstat(file).st_size
+            self._count(count, False)
+        except BaseException:
+            os.close(file)
+            raise
+        return self._copy_file(file, 0, count, False, True)
+
+    def _send_file(self, message: Message) -> Any:
+        file = message.get("file")
+        try:
+            number = file if isinstance(file, int) else file.fileno()  # type: ignore[union-attr]
+            offset = message.get("offset")
+            if offset is None:
+                offset = os.lseek(number, 0, os.SEEK_CUR)
+            count = message.get("count")
+            if count is None:
+                count = max(0, os.fstat(number).st_size - offset)
+        except (AttributeError, TypeError, OSError) as error:
+            raise MessageError(f"'http.response.zerocopysend' needs 'file', an open file: {error}") from None
+        more = bool(message.get("more_body", False))
+        self._count(count, more)
+        return self._copy_file(number, offset, count, more, False)
+
+    async def _copy_file(self, file: int, offset: int, count: int, more: bool, owned: bool) -> None:
+        first = self.state == HELD
+        self.state = STREAMING
+        try:
+            if self.no_body or (count == 0 and not more):
+                self.stream.write_body(b"", more, first, self.trailers)
+            else:
+                if first and not more and self.expected < 0 and not self.trailers:
+                    self.expected = count
+                await self.stream.write_file(file, offset, count, more, first)
+        finally:
+            if owned:
+                os.close(file)
+        if not more:
+            if self.trailers:
+                self.state = TRAILERS
+            else:
+                self._complete()
+
+
+async def _as_coroutine(awaitable: Any) -> None:
+    """Run an application that returned something awaitable that is no coroutine."""
+    if not hasattr(awaitable, "__await__"):
+        raise PorticoError(f"an ASGI application returns an awaitable, not {awaitable!r}: is it `async def`?")
+    await awaitable
+

@@ -1,0 +1,314 @@
+"""Listening sockets: from the settings `bind`, `host`, `port`, `uds` and `fd`, or from systemd, to bound sockets.
+
+All or nothing: when one address fails, the sockets opened before it are closed and a `ListenError` says what to do.
+"""
+
+import errno
+import os
+import re
+import socket
+import stat
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from portico.asgi import PorticoError
+
+if TYPE_CHECKING:
+    from portico.server.config import Config
+
+SYSTEMD_FIRST_FD = 3
+# A port of 0 is chosen once and must be free in every address family; another process may be quicker.
+PORT_ATTEMPTS = 10
+PROBE_TIMEOUT_S = 1.0
+
+_HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]/\s]*))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
+_HINTS = {
+    errno.EADDRINUSE: "already in use: stop the other server or choose another port (port 0 takes a free one)",
+    errno.EACCES: "not permitted: a port below 1024 needs privileges, a unix socket a writable directory",
+    errno.EADDRNOTAVAIL: "no address of this machine: use 127.0.0.1, 0.0.0.0 or an interface's own address",
+    errno.EAFNOSUPPORT: "of a family that this machine does not support",
+    errno.ENOENT: "in a directory that does not exist: create it first",
+    errno.ENOTDIR: "below something that is not a directory",
+}
+
+
+class ListenError(PorticoError):
+    """An address cannot be listened on; the text says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Bind:
+    """One address to listen on: exactly one of `port`, `path` and `fd` is set; `host` None means every interface."""
+
+    host: str | None = None
+    port: int | None = None
+    path: str | None = None
+    fd: int | None = None
+
+
+class UnixListener(socket.socket):
+    """A unix socket that remembers its file, so that closing removes this file and no other."""
+
+    __slots__ = ("file", "identity", "owner")
+
+    file: str
+    identity: tuple[int, int]
+    owner: int
+
+
+def parse_bind(text: str, host: str = "127.0.0.1", port: int = 8000) -> Bind:
+    """Return the address that a `bind` value means; `host` and `port` fill in what it leaves out.
+
+    Raises:
+        ValueError: the text has none of the accepted forms.
+    """
+    if text.startswith("unix:"):
+        path = text.removeprefix("unix:").removeprefix("//")
+        if path and "\0" not in path:
+            return Bind(path=path)
+    elif text.startswith("fd://"):
+        number = text.removeprefix("fd://")
+        if number.isascii() and number.isdigit():
+            return Bind(fd=int(number))
+    elif text.isascii() and text.isdigit():
+        if int(text) <= 65535:
+            return Bind(host or None, int(text))
+    elif text and (match := _HOST_PORT.fullmatch(text)):
+        number = int(match["port"] or port)
+        if number <= 65535:
+            return Bind(match["v6"] or match["host"] or None, number)
+    raise ValueError(f"{text!r} is no address: use HOST:PORT, [IPV6]:PORT, :PORT, PORT, unix:/PATH or fd://N")
+
+
+def open_listeners(config: "Config") -> list[socket.socket]:
+    """Return the non-blocking, bound and listening sockets that the settings ask for.
+
+    Without `bind`, `uds` or `fd`, the sockets that systemd passed are taken, and without those `host` and `port`.
+
+    Raises:
+        ListenError: an address cannot be had; no socket is left open.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        for bind in _binds(config):
+            sockets += _open(bind, config)
+    except BaseException:
+        close_listeners(sockets)
+        raise
+    return sockets
+
+
+def close_listeners(sockets: Iterable[socket.socket]) -> None:
+    """Close the sockets and remove the files of the unix ones that this process made and that are still theirs."""
+    for sock in sockets:
+        # Forked workers hold copies; the file belongs to the process that made it.
+        if isinstance(sock, UnixListener) and sock.owner == os.getpid() and _identity(sock.file) == sock.identity:
+            os.unlink(sock.file)
+        sock.close()
+
+
+def describe(sock: socket.socket, scheme: str = "http") -> str:
+    """Return where a client finds the socket: `http://127.0.0.1:8000`, `http://[::1]:8000` or `unix:/path`."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_INET6:
+        return f"{scheme}://[{name[0]}]:{name[1]}"
+    if sock.family == socket.AF_INET:
+        return f"{scheme}://{name[0]}:{name[1]}"
+    if isinstance(name, bytes):  # Linux: a name without a file starts with NUL
+        return f"unix:@{os.fsdecode(name[1:])}"
+    return f"unix:{name}"
+
+
+def _binds(config: "Config") -> list[Bind]:
+    try:
+        binds = [parse_bind(text, config.host, config.port) for text in config.bind]
+    except ValueError as error:
+        raise ListenError(str(error)) from None
+    if config.uds is not None:
+        binds.append(Bind(path=config.uds))
+    if config.fd is not None:
+        binds.append(Bind(fd=config.fd))
+    return binds or _systemd() or [Bind(config.host or None, config.port)]
+
+
+def _systemd() -> list[Bind]:
+    """Return the descriptors of systemd's socket activation (sd_listen_fds(3)), and forget them for our children."""
+    count = os.environ.get("LISTEN_FDS", "")
+    if os.environ.get("LISTEN_PID") != str(os.getpid()) or not (count.isascii() and count.isdigit()):
+        return []
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        os.environ.pop(name, None)
+    return [Bind(fd=fd) for fd in range(SYSTEMD_FIRST_FD, SYSTEMD_FIRST_FD + int(count))]
+
+
+def _open(bind: Bind, config: "Config") -> list[socket.socket]:
+    if bind.fd is not None:
+        return [_adopt(bind.fd, config.backlog)]
+    if bind.path is not None:
+        return [_open_unix(bind.path, config)]
+    assert bind.port is not None
+    return _open_tcp(bind.host, bind.port, config)
+
+
+def _open_tcp(host: str | None, port: int, config: "Config") -> list[socket.socket]:
+    """Listen on every address of the host; those that this machine lacks are skipped while another one works."""
+    if config.reuse_port and not hasattr(socket, "SO_REUSEPORT"):
+        raise ListenError("reuse_port is not supported on this platform: leave it out")
+    where = _where(host, port)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (socket.gaierror, UnicodeError) as error:
+        raise ListenError(f"cannot listen on {where}: the host name does not resolve ({error})") from None
+    addresses = list(dict.fromkeys((family, sockaddr) for family, _, _, _, sockaddr in found))
+    attempts = PORT_ATTEMPTS if port == 0 and len(addresses) > 1 else 1
+    while True:
+        attempts -= 1
+        try:
+            return _bind_all(addresses, port, config)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not attempts:
+                raise _failure(where, error) from None
+
+
+def _bind_all(addresses: list[tuple[int, tuple[object, ...]]], port: int, config: "Config") -> list[socket.socket]:
+    sockets: list[socket.socket] = []
+    skipped: OSError | None = None
+    for family, address in addresses:
+        try:
+            sock = _bind_tcp(family, (address[0], port, *address[2:]), config)
+        except OSError as error:
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                skipped = error
+                continue
+            close_listeners(sockets)
+            raise
+        sockets.append(sock)
+        port = sock.getsockname()[1]
+    if not sockets and skipped is not None:
+        raise skipped
+    return sockets
+
+
+def _bind_tcp(family: int, address: tuple[object, ...], config: "Config") -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform == "win32":
+            # There SO_REUSEADDR would let another process take the port over.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if config.reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # Dual stack is two sockets, so that IPv4 clients keep their plain address (not ::ffff:192.0.2.1).
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setblocking(False)
+        sock.bind(address)
+        sock.listen(config.backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _open_unix(path: str, config: "Config") -> socket.socket:
+    if not hasattr(socket, "AF_UNIX"):
+        raise ListenError(f"cannot listen on unix:{path}: unix sockets are not supported on this platform")
+    _remove_stale(path)
+    sock = UnixListener(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(path)
+    except OSError as error:
+        sock.close()
+        raise _failure(f"unix:{path}", error) from None
+    sock.file = os.path.abspath(path)
+    sock.owner = os.getpid()
+    sock.identity = _identity(sock.file) or (0, 0)
+    try:
+        # Before listen() every connect is refused, so that nobody enters under the wider mode of the umask.
+        if config.uds_permissions is not None:
+            os.chmod(sock.file, config.uds_permissions)
+        sock.listen(config.backlog)
+    except OSError as error:
+        close_listeners([sock])
+        raise _failure(f"unix:{path}", error) from None
+    return sock
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket file of a server that is gone; anything else in the way is an error."""
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return  # free, or bind() will say what is wrong
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(f"cannot listen on unix:{path}: the file exists and is no socket; move it away")
+    identity = _identity(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(PROBE_TIMEOUT_S)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            pass
+        except PermissionError:
+            raise ListenError(f"cannot listen on unix:{path}: the socket belongs to another user; remove it") from None
+        except OSError:
+            raise ListenError(f"cannot listen on unix:{path}: a busy server is listening there; stop it") from None
+        else:
+            raise ListenError(f"cannot listen on unix:{path}: another server is listening there; stop it")
+    if _identity(path) == identity:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise _failure(f"unix:{path}", error) from None
+
+
+def _adopt(fd: int, backlog: int) -> socket.socket:
+    """Return a socket on a copy of an inherited descriptor, whose family and type the kernel tells."""
+    where = f"fd://{fd}"
+    try:
+        copy = os.dup(fd)
+    except OSError as error:
+        raise _failure(where, error) from None
+    try:
+        sock = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise ListenError(f"cannot listen on {where}: the descriptor is no socket") from None
+    try:
+        if sock.type != socket.SOCK_STREAM:
+            raise ListenError(f"cannot listen on {where}: a stream socket is needed, not {sock.type!r}")
+        sock.setblocking(False)
+        if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            sock.listen(backlog)
+    except ListenError:
+        sock.close()
+        raise
+    except OSError as error:
+        sock.close()
+        raise _failure(where, error) from None
+    return sock
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _where(host: str | None, port: int) -> str:
+    return f"[{host}]:{port}" if host and ":" in host else f"{host or ''}:{port}"
+
+
+def _failure(where: str, error: OSError) -> ListenError:
+    hint = _HINTS.get(error.errno or 0)
+    if hint is not None:
+        return ListenError(f"cannot listen on {where}: the address is {hint}")
+    return ListenError(f"cannot listen on {where}: {error.strerror or error}")

@@ -1,0 +1,142 @@
+"""What the connections of one worker share: the application, its limits, the clock, the default fields, the log."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from portico.asgi import ASGIApp
+from portico.codec.http1.reader import Limits
+from portico.codec.http1.writer import Defaults
+from portico.http.dates import imf_fixdate
+from portico.server.access import AccessLog
+from portico.server.config import Config
+from portico.server.deadlines import Deadlines
+from portico.server.proxies import ProxyTrust
+
+logger = logging.getLogger("portico")
+
+ASGI = {"version": "3.0", "spec_version": "2.5"}
+LOG_FLUSH_BYTES = 65536
+LOG_FLUSH_S = 0.1
+
+
+class Service:
+    """One application being served in one event loop."""
+
+    __slots__ = (
+        "access_log",
+        "active",
+        "app",
+        "connections",
+        "defaults",
+        "deadlines",
+        "fresh_context",
+        "header_lines",
+        "idle",
+        "limit_concurrency",
+        "limit_connections",
+        "limit_pipeline",
+        "limits",
+        "log_flush_due",
+        "loop",
+        "now",
+        "root_path",
+        "send_date",
+        "state",
+        "stopping",
+        "tasks",
+        "tick",
+        "timeout_body",
+        "timeout_header",
+        "timeout_keep_alive",
+        "timeout_write",
+        "timer",
+        "trust",
+    )
+
+    def __init__(
+        self, config: Config, app: ASGIApp, loop: asyncio.AbstractEventLoop, access_log: AccessLog | None
+    ) -> None:
+        self.app = app
+        self.loop = loop
+        self.access_log = access_log
+        self.state: dict[str, Any] | None = None
+        self.connections: set[Any] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.active = 0  # exchanges whose application is running
+        self.idle: Callable[[], None] | None = None  # called when the last connection or task has gone
+        self.stopping = False
+        self.root_path = config.root_path
+        self.trust = ProxyTrust(config.forwarded_allow_ips) if config.proxy_headers else None
+        body = -1 if config.limit_request_body is None else config.limit_request_body
+        self.limits = Limits(config.limit_request_line, config.limit_request_fields, config.limit_request_head, body)
+        self.limit_connections = config.limit_connections or 0
+        self.limit_concurrency = config.limit_concurrency or 0
+        self.limit_pipeline = config.limit_pipeline
+        self.timeout_header = config.timeout_header
+        self.timeout_keep_alive = config.timeout_keep_alive
+        self.timeout_body = config.timeout_body
+        self.timeout_write = config.timeout_write
+        self.fresh_context = config.reset_contextvars
+        self.send_date = config.date_header
+        lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in config.headers)
+        named = {name.lower() for name, _ in config.headers}
+        server = b"server: portico\r\n" if config.server_header and "server" not in named else b""
+        self.defaults = Defaults(server, lines.encode("latin-1"))
+        timeouts = (self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write)
+        self.tick = min(1.0, *(timeout / 4 for timeout in timeouts if timeout > 0))
+        self.now = time.monotonic()
+        self.deadlines = Deadlines(self.tick, self.now)
+        self.timer: asyncio.TimerHandle | None = None
+        self.log_flush_due = False
+
+    def start(self) -> None:
+        """Start the coarse clock."""
+        self._beat()
+
+    def stop(self) -> None:
+        """Stop the clock and write what the log still holds."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+        if self.access_log is not None:
+            self.access_log.flush()
+
+    def _beat(self) -> None:
+        self.now = time.monotonic()
+        seconds = int(time.time())
+        if self.send_date:
+            self.defaults.set_date(f"date: {imf_fixdate(seconds)}\r\n".encode("ascii"))
+        if self.access_log is not None:
+            self.access_log.tick(seconds)
+        self.timer = self.loop.call_later(self.tick, self._beat)
+        self.deadlines.sweep(self.now)
+
+    def log_pending(self) -> None:
+        """Have the access log written soon; called after a line was added."""
+        assert self.access_log is not None
+        if self.access_log.pending >= LOG_FLUSH_BYTES:
+            self.access_log.flush()
+        elif not self.log_flush_due:
+            self.log_flush_due = True
+            self.loop.call_later(LOG_FLUSH_S, self._flush_log)
+
+    def _flush_log(self) -> None:
+        self.log_flush_due = False
+        if self.access_log is not None:
+            self.access_log.flush()
+
+    def shed(self) -> bool:
+        """Close one idle connection to make room for a new one; return whether there was one."""
+        for connection in self.connections:
+            if connection.is_idle():
+                connection.close()
+                return True
+        return False
+
+    def check_idle(self) -> None:
+        """Tell whoever waits for the end of the work, when it has come."""
+        if self.idle is not None and not self.connections and not self.tasks:
+            self.idle()
