@@ -2,15 +2,17 @@
 
 import re
 
-# RFC 3986 §3.2.2: a registered name or IPv4 address, or an IP literal; then a port. No userinfo (RFC 9110 §4.2.4).
+# RFC 3986 §3.2.2: a registered name or IPv4 address, or an IP literal; then a port. No userinfo (RFC 9110 §4.2.4), and
+# no comma, though a name may have one: it is what an intermediary leaves of two Host fields.
 AUTHORITY = re.compile(
-    rb"(?:(?P<name>(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+)|\[(?P<literal>[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\])"
+    rb"(?:(?P<name>(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)|\[(?P<literal>[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\])"
     rb"(?P<port>:[0-9]{0,5})?"
 )
 # Visible ASCII but "#": browsers send some of what RFC 3986 excludes ("|", "^", "{") and nothing is gained by refusing it.
 TARGET_BYTES = bytes(set(range(0x21, 0x7F)) - {ord("#")})
 HEX_BYTES = {b"%02x" % n: bytes((n,)) for n in range(256)}
 MAX_KNOWN_AUTHORITIES = 256
+PERCENT = 0x25
 
 _known_authorities: set[bytes] = set()
 
@@ -74,7 +76,7 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes] | None:
 
 def decode_path(raw_path: bytes) -> str:
     """Return the path percent-decoded and read as UTF-8; bytes that are not UTF-8 become U+FFFD."""
-    if b"%" not in raw_path:
+    if PERCENT not in raw_path:
         return raw_path.decode("ascii")
     first, *rest = raw_path.split(b"%")
     parts = [first]

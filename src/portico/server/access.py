@@ -1,14 +1,15 @@
 """The access log: one line for each exchange, written in batches.
 
-`record()` runs once per request, so it only formats: the clock's part and the client's come from caches that `tick()`
-renews each second, and a line is checked as a whole instead of field by field. The server calls `flush()` when `pending`
-passes `FLUSH_BYTES`, and otherwise several times a second. Nothing a client sends can forge or break a line.
+`record()` runs once per request, so it only formats: the clock's part and the client's come from a cache that `tick()`
+renews each second, and the request is checked as a whole instead of field by field. The server calls `flush()` when
+`pending` passes `FLUSH_BYTES`, and otherwise several times a second. Nothing a client sends can forge or break a line.
 """
 
 import os
 import re
 import time
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,14 +18,21 @@ if TYPE_CHECKING:
 Client = tuple[str, int] | None
 Fields = Iterable[tuple[bytes, bytes]]
 Part = Callable[["Entry"], str]
+# Under its own name Cython would take `int` for the Python type, and refuse the C type that access.pxd gives.
+Number = int
 
 FLUSH_BYTES = 65536
-CLIENTS_LIMIT = 4096
+# The caches are emptied when full; long targets seldom come twice.
+CACHE_LIMIT = 4096
+CACHED_TARGET_BYTES = 128
 # What a full pipe may hold up; beyond it whole batches are dropped, for the loop must not wait for its log.
 BACKLOG_BYTES = 1 << 20
 
 FORMATS = ("common", "combined", "json")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+# A table lookup costs a third of formatting a number.
+_NUMBERS = tuple([str(number) for number in range(1000)])
+_FRACTIONS = tuple([f".{number:03d}\n" for number in range(1000)])
 _UNSAFE = re.compile(r"[^ !#-\[\]-~]")
 _ATOM = re.compile(r"%(?:(?P<percent>%)|\((?:\{(?P<field>[^{}()]+)\}(?P<side>[io])|(?P<name>[^()]*))\)s)|(?P<stray>%)")
 
@@ -32,16 +40,18 @@ _ATOM = re.compile(r"%(?:(?P<percent>%)|\((?:\{(?P<field>[^{}()]+)\}(?P<side>[io
 class AccessLog:
     """Format exchanges into lines and hand them to the sink in batches."""
 
-    __slots__ = ("_json_time", "_lines", "_prefixes", "_render", "_sink", "_stamp", "pending")
+    __slots__ = ("_combined", "_json_time", "_lines", "_prefixes", "_render", "_requests", "_sink", "_stamp", "pending")
 
     def __init__(self, format: str, sink: Callable[[bytes], None]) -> None:
         problems = validate_format(format)
         if problems:
             raise ValueError("; ".join(problems))
         self._sink = sink
-        self._render = None if format == "common" else _renderer(format)
+        self._combined = format == "combined"
+        self._render = None if format in ("common", "combined") else _renderer(format)
         self._lines: list[str] = []
         self._prefixes: dict[Client, str] = {}
+        self._requests: dict[tuple[str, bytes, str], str] = {}
         self._stamp = self._json_time = ""
         self.pending = 0
         self.tick(time.time())
@@ -63,21 +73,30 @@ class AccessLog:
         method: str,
         target: bytes,
         version: str,
-        status: int,
-        size: int,
+        status: Number,
+        size: Number,
         started: float,
         request_headers: Fields,
         response_headers: Fields,
     ) -> None:
         """Note an exchange that has ended; `started` was read from `time.perf_counter()`."""
-        micros = int((time.perf_counter() - started) * 1e6)
+        ended = perf_counter()
+        micros = int((ended - started) * 1e6) if ended > started else 0
         if self._render is None:
             prefix = self._prefixes.get(client)
             if prefix is None:
                 prefix = self._prefix(client)
-            path = target.decode("latin-1")
-            request = _clean(f"{method} {path} HTTP/{version}")
-            line = f'{prefix}{request}" {status} {size} {micros // 1000}.{micros % 1000:03d}\n'
+            key = (method, target, version)
+            request = self._requests.get(key)
+            if request is None:
+                request = self._request(key)
+            code = _NUMBERS[status] if 0 <= status < 1000 else str(status)
+            length = _NUMBERS[size] if 0 <= size < 1000 else str(size)
+            millis = _NUMBERS[micros // 1000] if micros < 1_000_000 else str(micros // 1000)
+            fraction = _FRACTIONS[micros % 1000]
+            if self._combined:
+                length = f'{length} "{_field(request_headers, b"referer")}" "{_field(request_headers, b"user-agent")}"'
+            line = f"{prefix}{request}{code} {length} {millis}{fraction}"
         else:
             entry = Entry()
             entry.client = client
@@ -104,11 +123,21 @@ class AccessLog:
             self._sink(batch)
 
     def _prefix(self, client: Client) -> str:
-        if len(self._prefixes) >= CLIENTS_LIMIT:
+        if len(self._prefixes) >= CACHE_LIMIT:
             self._prefixes.clear()
         prefix = f'{_peer(client)} - - {self._stamp} "'
         self._prefixes[client] = prefix
         return prefix
+
+    def _request(self, key: tuple[str, bytes, str]) -> str:
+        method, target, version = key
+        path = target.decode("latin-1")
+        request = _clean(f"{method} {path} HTTP/{version}") + '" '
+        if len(target) <= CACHED_TARGET_BYTES:
+            if len(self._requests) >= CACHE_LIMIT:
+                self._requests.clear()
+            self._requests[key] = request
+        return request
 
 
 class Entry:
@@ -250,7 +279,7 @@ def _peer(client: Client) -> str:
 
 
 def _field(fields: Fields, name: bytes) -> str:
-    values = [value for field, value in fields if field.lower() == name]
+    values = [value for field, value in fields if field == name or field.lower() == name]
     return _clean(b", ".join(values).decode("latin-1")) if values else "-"
 
 
@@ -296,14 +325,11 @@ ATOMS: dict[str, Part] = {
     "client": lambda entry: _peer(entry.client),
     "ms": _duration,
 }
-COMBINED = '%(client)s - - %(t)s "%(r)s" %(s)s %(B)s "%(f)s" "%(a)s" %(ms)s'
 
 
 def _renderer(format: str) -> Part:
     if format == "json":
         return _json_renderer()
-    if format == "combined":
-        format = COMBINED
     literals = []
     parts = []
     at = 0

@@ -20,10 +20,10 @@ from portico.server.service import ASGI, Service, logger
 # rest of its body is read and dropped. LINGERING: our side is closed, what comes is dropped until the peer has closed too.
 IDLE, BUSY, DRAINING, LINGERING, CLOSING, CLOSED = range(6)
 
+EXTENSIONS_1_0: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
 EXTENSIONS: dict[str, Any] = {
+    **EXTENSIONS_1_0,
     "http.response.early_hint": {},
-    "http.response.pathsend": {},
-    "http.response.zerocopysend": {},
     "portico.http.request.trailers": {},
 }
 JOIN_LIMIT = 16384  # bytes; a larger body is written beside its head rather than copied behind it
@@ -148,11 +148,11 @@ class Connection(Stream):
                 return self.phase != CLOSED
             return False
         if self.phase == BUSY and self.exchange is not None:
-            self.exchange.hang_up()
             if self._body_done():
-                return True
-            self.writer.keep_alive = False
-            return True
+                self.exchange.hang_up()
+            else:
+                self._refuse(Fault(400, "incomplete body"))  # RFC 9112 §8
+            return self.phase < CLOSED
         return False
 
     def pause_writing(self) -> None:
@@ -241,9 +241,12 @@ class Connection(Stream):
         state = self.service.state
         if state is not None:
             scope["state"] = state.copy()
-        extensions = EXTENSIONS.copy()
-        if request.wants_trailers:
-            extensions["http.response.trailers"] = {}
+        if request.http_version == "1.0":
+            extensions = EXTENSIONS_1_0.copy()
+        else:
+            extensions = EXTENSIONS.copy()
+            if request.wants_trailers:
+                extensions["http.response.trailers"] = {}
         scope["extensions"] = extensions
         if request.forwarded and self.trusted and self.service.trust is not None:
             client, scheme, server, headers = forwarded(
@@ -355,7 +358,7 @@ class Connection(Stream):
         exchange = self.exchange
         if exchange is not None and not exchange.body_done:
             reader = self.reader
-            if self.continue_due or (reader.state == LENGTH and reader.left - reader.buffered() > MAX_DRAIN):
+            if self.continue_due or (reader.state == LENGTH and reader.left > MAX_DRAIN):
                 writer.keep_alive = False
         if self.service.stopping:
             writer.keep_alive = False
@@ -453,8 +456,6 @@ class Connection(Stream):
         else:
             self.phase = DRAINING
             self.drained = 0
-            for chunk in exchange.chunks:
-                self.drained += len(chunk)
             self._set_deadline(self.service.now + LINGER_S)
             if self.reading_paused:
                 self._resume_reading()

@@ -145,6 +145,7 @@ class Exchange:
     __slots__ = (
         "body_done",
         "chunks",
+        "counted",
         "delivered",
         "expected",
         "gone",
@@ -161,6 +162,7 @@ class Exchange:
         "state",
         "status",
         "stream",
+        "trailer_lines",
         "trailers",
         "waiters",
     )
@@ -170,6 +172,7 @@ class Exchange:
         self.service = service
         self.request = request
         self.scope = scope
+        self.counted = False
         self.state = WAITING
         self.status = 0
         self.response_headers: Any = ()
@@ -177,6 +180,7 @@ class Exchange:
         self.expected = -1  # bytes of the body as declared
         self.no_body = False
         self.trailers = False
+        self.trailer_lines: list[bytes] = []
         self.chunks: list[bytes] = []
         self.queued = 0
         self.body_done = not request.has_body
@@ -192,12 +196,13 @@ class Exchange:
     def run(self) -> None:
         """Call the application in a task; one that never waits has finished when this returns."""
         service = self.service
+        self.counted = True
         service.active += 1
         try:
             coroutine = service.app(self.scope, self.receive, self.send)
             task = self._start_task(coroutine)
         except Exception as error:
-            service.active -= 1
+            self._release()
             self.fail(error)
             return
         if task.done():
@@ -218,7 +223,7 @@ class Exchange:
     def on_done(self, task: Any) -> None:
         """The application has returned, raised or been cancelled."""
         service = self.service
-        service.active -= 1
+        self._release()
         service.tasks.discard(task)
         if task.cancelled():
             if self.state != COMPLETE:
@@ -229,6 +234,12 @@ class Exchange:
                 self.fail(error)
         if service.stopping:
             service.check_idle()
+
+    def _release(self) -> None:
+        """Count no more towards the limit of concurrent requests; what runs after the response is not the client's."""
+        if self.counted:
+            self.counted = False
+            self.service.active -= 1
 
     def fail(self, error: BaseException | None) -> None:
         """The application raised, or returned without a complete response."""
@@ -434,6 +445,7 @@ class Exchange:
 
     def _complete(self) -> None:
         self.state = COMPLETE
+        self._release()
         self.wake()
         if self.service.access_log is not None:
             self._log()
@@ -464,10 +476,10 @@ class Exchange:
             lines = field_lines(message.get("headers", ()))
         except (TypeError, ValueError) as error:
             raise MessageError(f"'http.response.trailers': {error}") from None
-        if message.get("more_trailers", False):
-            raise MessageError("'http.response.trailers': send all trailers in one message")
-        self.stream.write_trailers(lines)
-        self._complete()
+        self.trailer_lines += lines
+        if not message.get("more_trailers", False):
+            self.stream.write_trailers(self.trailer_lines)
+            self._complete()
         return READY
 
     def _send_early_hints(self, message: Message) -> Any:

@@ -98,14 +98,14 @@ class Lifespan:
             self._settle("the application does not support lifespan, and --lifespan is 'on'")
 
     async def _send(self, message: Message) -> None:
-        kind = message["type"]
+        kind = message.get("type")
         if kind not in (f"lifespan.{self._stage}.complete", f"lifespan.{self._stage}.failed"):
             raise MessageError(
                 f"expected 'lifespan.{self._stage}.complete' or 'lifespan.{self._stage}.failed', got {kind!r}"
             )
         if self._answer is None or self._answer.done():
             raise MessageError(f"{kind!r} was sent twice")
-        self._settle(None if kind.endswith(".complete") else str(message.get("message", "")))
+        self._settle(None if str(kind).endswith(".complete") else str(message.get("message", "")))
 
     def _settle(self, message: str | None) -> None:
         assert self._answer is not None

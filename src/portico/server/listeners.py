@@ -9,7 +9,7 @@ import re
 import socket
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,15 +70,15 @@ def parse_bind(text: str, host: str = "127.0.0.1", port: int = 8000) -> Bind:
             return Bind(path=path)
     elif text.startswith("fd://"):
         number = text.removeprefix("fd://")
-        if number.isascii() and number.isdigit():
+        if number.isascii() and number.isdigit() and len(number) <= 9:
             return Bind(fd=int(number))
     elif text.isascii() and text.isdigit():
-        if int(text) <= 65535:
+        if len(text) <= 5 and int(text) <= 65535:
             return Bind(host or None, int(text))
     elif text and (match := _HOST_PORT.fullmatch(text)):
-        number = int(match["port"] or port)
-        if number <= 65535:
-            return Bind(match["v6"] or match["host"] or None, number)
+        chosen = int(match["port"] or port)
+        if chosen <= 65535:
+            return Bind(match["v6"] or match["host"] or None, chosen)
     raise ValueError(f"{text!r} is no address: use HOST:PORT, [IPV6]:PORT, :PORT, PORT, unix:/PATH or fd://N")
 
 
@@ -172,7 +172,7 @@ def _open_tcp(host: str | None, port: int, config: "Config") -> list[socket.sock
                 raise _failure(where, error) from None
 
 
-def _bind_all(addresses: list[tuple[int, tuple[object, ...]]], port: int, config: "Config") -> list[socket.socket]:
+def _bind_all(addresses: Sequence[tuple[int, tuple[object, ...]]], port: int, config: "Config") -> list[socket.socket]:
     sockets: list[socket.socket] = []
     skipped: OSError | None = None
     for family, address in addresses:

@@ -216,7 +216,7 @@ class RequestReader:
             return self._fail(400, "malformed request line")
         if not buffer.endswith(b" HTTP/1.1", space + 1, end):
             if not buffer.endswith(b" HTTP/1.0", space + 1, end):
-                if VERSION.fullmatch(buffer, target_end + 1, end) and not buffer.startswith(b"0", target_end + 6):
+                if buffer[target_end] == 32 and VERSION.fullmatch(buffer, target_end + 1, end) and not buffer.startswith(b"0", target_end + 6):
                     return self._fail(505, "HTTP version is not supported")
                 return self._fail(400, "malformed request line")
             request.http_version = "1.0"

@@ -3,7 +3,7 @@
 `start` checks what the application gave, `head` decides how the body ends once its first piece is known.
 """
 
-from portico.http.headers import is_token
+from portico.http.headers import FORBIDDEN_TRAILERS, is_token
 from portico.http.status import forbids_body, reason
 
 EMPTY, LENGTH, CHUNKED, CLOSE = range(4)  # how a body ends
@@ -18,6 +18,8 @@ KINDS = {
     b"server": SERVER,
 }
 MAX_KNOWN_NAMES = 1024
+# `int in bytes` is one memchr; `bytes in bytes` first raises and drops a TypeError inside CPython: 0.3 us.
+NUL, LF, CR = 0, 10, 13
 LAST_CHUNK = b"0\r\n\r\n"
 
 # A name as applications spell it -> (`b"name: "`, kind).
@@ -54,7 +56,7 @@ def check_value(name: object, value: object) -> None:
     """Raise FieldError unless the value can stand in a field line (RFC 9110 §5.5)."""
     if not isinstance(value, bytes):
         raise FieldError(f"the value of header {name!r} must be bytes, not {value!r}")
-    if b"\n" in value or b"\r" in value or b"\0" in value:
+    if LF in value or CR in value or NUL in value:
         raise FieldError(f"the value of header {name!r} has CR, LF or NUL: {value!r}")
 
 
@@ -64,8 +66,9 @@ def field_lines(headers: object) -> list[bytes]:
     for name, value in headers:  # type: ignore[attr-defined]
         prefix, kind = learn_name(name)
         check_value(name, value)
-        if kind == PLAIN:
-            parts += (prefix, value, b"\r\n")
+        if kind != PLAIN or name.lower() in FORBIDDEN_TRAILERS:
+            raise FieldError(f"{name!r} is not allowed there")
+        parts += (prefix, value, b"\r\n")
     return parts
 
 
@@ -132,7 +135,7 @@ class ResponseWriter:
             known = _names.get(name) if type(name) is bytes else None
             if known is None:
                 known = learn_name(name)
-            if type(value) is not bytes or b"\n" in value or b"\r" in value or b"\0" in value:
+            if type(value) is not bytes or LF in value or CR in value or NUL in value:
                 check_value(name, value)
             if known[1] != PLAIN and not self._steer(known[1], value):
                 continue

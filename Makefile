@@ -1,0 +1,77 @@
+# The one front door. Every target does its own set-up, on a machine that has only Python >= 3.11,
+# a C compiler and the package index; a second call finds the stamps in .venv and starts at once.
+
+PYTHON ?= python3
+APP ?= examples.hello:app
+OPTIONS ?=
+TESTS ?=
+BENCH ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PXDS := $(shell find src -name '*.pxd')
+COMPILED := $(PXDS) $(wildcard $(PXDS:.pxd=.py))
+JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export NO_MKDOCS_2_WARNING := 1
+
+.PHONY: help run test test-pure check format bench wheel docs clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.compiled ## serve an example (APP=module:name OPTIONS="--port 9000")
+	$(BIN)/portico run $(APP) $(OPTIONS)
+
+test: $(VENV)/.compiled $(VENV)/.with-test ## run the tests, compiled (TESTS="tests/http -k date")
+	$(BIN)/python -m pytest $(TESTS)
+
+test-pure: $(VENV)/.compiled $(VENV)/.with-test ## run the same tests on the Python sources
+	PORTICO_PURE=1 $(BIN)/python -m pytest $(TESTS)
+
+check: $(VENV)/.compiled $(VENV)/.with-dev ## lint, formatting, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+format: $(VENV)/.with-dev ## format the code and sort its imports
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.compiled $(VENV)/.with-bench ## measure Portico beside its peers (BENCH="...")
+	$(BIN)/python -m bench $(BENCH)
+
+wheel: $(BIN)/python ## build a wheel into dist/; fails where an extension does not compile
+	PORTICO_REQUIRE_COMPILED=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+docs: $(VENV)/.with-docs ## build the documentation into site/; a warning is an error
+	$(BIN)/mkdocs build --strict --quiet
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist site src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find src \( -name '*.so' -o -name '*.c' \) -delete
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Portico needs Python 3.11 or newer: make PYTHON=python3.13 ...")'
+	$(PYTHON) -m venv $(VENV)
+
+# The build tools live in .venv, so that a change is compiled again without asking the index.
+$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+	$(BIN)/pip install --quiet 'setuptools>=77' 'Cython>=3.1'
+	PORTICO_PURE=1 $(BIN)/pip install --quiet --no-build-isolation --editable .
+	@touch $@
+
+# In place, beside the sources. Without a C compiler this warns and the sources are run as they are.
+# A module that has lost its .pxd must not be shadowed by what was built from it.
+$(VENV)/.compiled: $(VENV)/.installed $(COMPILED)
+	@find src -name '*.so' | while read -r built; do [ -e "$${built%%.*}.pxd" ] || rm -v "$$built"; done
+	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS)
+	@touch $@
+
+$(VENV)/.with-%: $(VENV)/.installed
+	PORTICO_PURE=1 $(BIN)/pip install --quiet --no-build-isolation --editable '.[$*]'
+	@touch $@

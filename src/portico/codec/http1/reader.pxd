@@ -1,0 +1,37 @@
+from portico.codec.events cimport Data, End, Fault, Request
+
+cdef class Limits:
+    cdef public Py_ssize_t line, fields, head
+    cdef public long long body
+
+cdef class RequestReader:
+    cdef public Limits limits
+    cdef public bytes buffer
+    cdef public Py_ssize_t position
+    cdef public int state, hosts
+    cdef public long long left, body_read
+    cdef public object parser, chunked
+    cdef public Request request
+    cdef public list headers
+    cdef public Fault fault
+    cdef public bytes length, transfer_encoding, connection, expect, te
+
+    cdef _forget_head(self)
+    cpdef feed(self, bytes data)
+    cpdef Py_ssize_t buffered(self)
+    cpdef bytes rest(self)
+    cpdef close(self)
+    cpdef next_event(self)
+    cdef Fault _fail(self, int status, str reason)
+    cdef _read_head(self)
+    cdef Fault _check_partial_head(self)
+    cdef Fault _read_request_line(self, Request request, bytes buffer, Py_ssize_t start, Py_ssize_t end)
+    cpdef on_header(self, bytes name, bytes value)
+    cdef _note(self, int kind, bytes value)
+    cdef _complete_head(self, Request request)
+    cdef Fault _read_target(self, Request request)
+    cdef Fault _check_host(self, Request request)
+    cdef _read_connection(self, Request request, bytes value)
+    cdef Fault _read_framing(self, Request request)
+    cdef _read_length(self)
+    cdef _read_chunked(self)

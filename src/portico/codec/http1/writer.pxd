@@ -1,0 +1,20 @@
+cdef dict _names
+cdef dict _status_lines
+
+cpdef bytes status_line(int status)
+
+cdef class Defaults:
+    cdef public bytes date, server, extra, lines
+
+cdef class ResponseWriter:
+    cdef public Defaults defaults
+    cdef public list fields
+    cdef public int status, framing
+    cdef public long long content_length
+    cdef public bint keep_alive, head_request, version_1_0, has_date, has_server
+
+    cpdef expect(self, bint head_request, bint version_1_0, bint keep_alive)
+    cpdef start(self, int status, object headers)
+    cdef bint _steer(self, int kind, bytes value) except -1
+    cpdef list head(self, long long length, bint trailers)
+    cpdef body(self, list parts, bytes data, bint more, bint trailers)

@@ -1,0 +1,13 @@
+from portico.codec.http1.reader cimport Limits
+from portico.codec.http1.writer cimport Defaults
+
+cdef class Service:
+    cdef public object app, loop, access_log, deadlines, idle, timer, trust
+    cdef public dict state
+    cdef public set connections, tasks
+    cdef public Py_ssize_t active, limit_concurrency, limit_connections, limit_pipeline
+    cdef public bint stopping, fresh_context, send_date, log_flush_due
+    cdef public str root_path
+    cdef public Limits limits
+    cdef public Defaults defaults
+    cdef public double now, tick, timeout_body, timeout_header, timeout_keep_alive, timeout_write

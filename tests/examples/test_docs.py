@@ -1,0 +1,97 @@
+"""The documentation does what it says: its Python runs, its commands answer, its options and links exist."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.served import PORTICO, ROOT, served
+
+pytestmark = pytest.mark.process
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
+SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
+
+HELLO = BLOCK.findall((ROOT / "docs" / "index.md").read_text())[0][1]
+# The sources come first here too when they do in this process.
+RUN_FILE = "import runpy, sys, tests.conftest; runpy.run_path(sys.argv[1], run_name='__main__')"
+
+
+def blocks(language: str) -> list[object]:
+    """Return every code block in the language, with its page and number as the test's name."""
+    found = []
+    for page in PAGES:
+        texts = [text for name, text in BLOCK.findall(page.read_text()) if name == language]
+        found += [pytest.param(text, id=f"{page.stem}-{number}") for number, text in enumerate(texts, 1)]
+    return found
+
+
+def relative(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_a_python_block_runs(code: str, tmp_path: Path) -> None:
+    (tmp_path / "hello.py").write_text(HELLO)
+    (tmp_path / "block.py").write_text(code)
+    path = os.pathsep.join(map(str, (tmp_path, ROOT, ROOT / "src")))
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN_FILE, "block.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path, "no_proxy": "*"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("code", [block for block in blocks("python") if "async def app(" in block.values[0]])  # type: ignore[attr-defined]
+def test_an_application_in_a_block_answers(code: str, tmp_path: Path) -> None:
+    (tmp_path / "block.py").write_text(code)
+    with served("block:app", "--app-dir", str(tmp_path)) as server:
+        answer = server.client.post("/", content=iter([b"some ", b"body"]))
+    assert answer.status_code == 200
+    assert answer.content
+    assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize(("app", "command"), SERVE_AND_ASK.findall((ROOT / "README.md").read_text()))
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> None:
+    with served(app) as server:
+        asked = command.replace("http://127.0.0.1:8000", server.url)
+        ran = subprocess.run(
+            [*shlex.split(asked), "--fail", "--silent", "--show-error", "--noproxy", "*"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.endswith("\n")
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/deployment.md", "docs/asgi.md"])
+def test_every_option_that_a_page_names_exists(name: str) -> None:
+    command = [*PORTICO, "run", "--help"]
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src")))}
+    help_text = subprocess.run(
+        command, env=env, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+    lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("$ curl")]
+    named = set(OPTION.findall("\n".join(lines)))
+    assert named - set(OPTION.findall(help_text)) == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=relative)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    assert [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()] == []
