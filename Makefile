@@ -11,7 +11,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 PXDS := $(shell find src -name '*.pxd')
 COMPILED := $(PXDS) $(wildcard $(PXDS:.pxd=.py))
-JOBS := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
@@ -65,11 +64,14 @@ $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
 	PORTICO_PURE=1 $(BIN)/pip install --quiet --no-build-isolation --editable .
 	@touch $@
 
-# In place, beside the sources. Without a C compiler this warns and the sources are run as they are.
-# A module that has lost its .pxd must not be shadowed by what was built from it.
-$(VENV)/.compiled: $(VENV)/.installed $(COMPILED)
+# In place, beside the sources. A module that has lost its .pxd must not be shadowed by what was built from it.
+# Without a C compiler the sources are run as they are; the compiler's words are kept.
+$(VENV)/.compiled: $(VENV)/.installed setup.py $(COMPILED)
 	@find src -name '*.so' | while read -r built; do [ -e "$${built%%.*}.pxd" ] || rm -v "$$built"; done
-	$(BIN)/python setup.py --quiet build_ext --inplace --parallel $(JOBS)
+	@echo "Compiling what has changed (the first time takes a minute) ..."
+	@$(BIN)/python setup.py build_ext --inplace $(if $(filter setup.py,$?),--force) >$(VENV)/compile.log 2>&1 || { cat $(VENV)/compile.log; exit 1; }
+	@for pxd in $(PXDS); do ls $${pxd%.pxd}.*.so >/dev/null 2>&1 \
+		|| echo "Not compiled, run as Python: $${pxd%.pxd}.py (see $(VENV)/compile.log)"; done
 	@touch $@
 
 $(VENV)/.with-%: $(VENV)/.installed

@@ -5,8 +5,9 @@ import importlib
 import re
 from pathlib import Path
 
-import portico
 import pytest
+
+import portico
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "src"
@@ -21,8 +22,7 @@ def read_fields(text: str) -> dict[str, set[str]]:
     """Return the fields of each `cdef class` in a `.pxd`."""
     classes: dict[str, set[str]] = {}
     fields: set[str] = set()
-    for line in text.splitlines():
-        line = line.partition("#")[0].rstrip()
+    for line in re.sub(r"[ ]*#.*", "", text).splitlines():
         if not line:
             continue
         if not line[0].isspace():

@@ -113,10 +113,12 @@ def test_an_endless_stream_ends_when_the_client_leaves() -> None:
 
 
 def test_an_endless_stream_does_not_hold_up_the_stop() -> None:
-    with served(APP, "--timeout-graceful-shutdown", "0.2") as server:
-        with server.client.stream("GET", "/endless") as answer:
-            next(answer.iter_text())
-            assert server.stop() == 0
+    with (
+        served(APP, "--timeout-graceful-shutdown", "0.2") as server,
+        server.client.stream("GET", "/endless") as answer,
+    ):
+        next(answer.iter_text())
+        assert server.stop() == 0
     assert "shutdown" in server.log
 
 

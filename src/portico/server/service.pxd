@@ -1,8 +1,10 @@
 from portico.codec.http1.reader cimport Limits
 from portico.codec.http1.writer cimport Defaults
+from portico.server.access cimport AccessLog
 
 cdef class Service:
-    cdef public object app, loop, access_log, deadlines, idle, timer, trust
+    cdef public AccessLog access_log
+    cdef public object app, loop, deadlines, idle, timer, trust
     cdef public dict state
     cdef public set connections, tasks
     cdef public Py_ssize_t active, limit_concurrency, limit_connections, limit_pipeline
