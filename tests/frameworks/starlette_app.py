@@ -49,8 +49,11 @@ async def echo(request: Request) -> Response:
 
 
 async def later(request: Request) -> Response:
-    done: list[str] = request.state.done
-    return PlainTextResponse("accepted", 202, background=BackgroundTask(done.append, request.query_params["what"]))
+    def work(what: str) -> None:
+        request.state.done.append(what)
+        print(f"done in the background: {what}", flush=True)
+
+    return PlainTextResponse("accepted", 202, background=BackgroundTask(work, request.query_params["what"]))
 
 
 async def done(request: Request) -> JSONResponse:

@@ -33,7 +33,6 @@ class Service:
         "defaults",
         "deadlines",
         "fresh_context",
-        "header_lines",
         "idle",
         "limit_concurrency",
         "limit_connections",
