@@ -26,7 +26,15 @@ def page() -> str:
             lines.append(f"## {group}\n\n| setting | default | meaning |\n|---|---|---|")
         flag = "`APP`" if name == "app" else f"`{entry.flags[0] if entry.flags else '--' + name.replace('_', '-')}`"
         default = DEFAULTS[name]
-        shown = "on" if default is True else "off" if default is False else "" if default in (None, (), "") else f"`{default}`"
+        shown = (
+            "on"
+            if default is True
+            else "off"
+            if default is False
+            else ""
+            if default in (None, (), "")
+            else f"`{default}`"
+        )
         choices = f" One of {', '.join(f'`{each}`' for each in entry.choices)}." if entry.choices else ""
         lines.append(f"| {flag} | {shown} | {entry.help.replace('|', '&#124;')}{choices} |")
         following = list(SETTINGS)[list(SETTINGS).index(name) + 1 :]

@@ -11,7 +11,9 @@ from portico.cli.run import run
 class Commands(click.Group):
     """A group in which a name that is no command is the application of `run`."""
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in self.commands:
             return "run", run, args
         return super().resolve_command(ctx, args)

@@ -36,22 +36,38 @@ def option(name: str, entry: Setting) -> click.Option:
     """Return the option of a setting; it has no default of its own, so that what was not said can be told."""
     flag = entry.flags[0] if entry.flags else "--" + name.replace("_", "-")
     default = DEFAULTS[name]
-    shown = "" if default in (None, (), "") else f"  [{'on' if default is True else 'off' if default is False else default}]"
+    shown = (
+        ""
+        if default in (None, (), "")
+        else f"  [{'on' if default is True else 'off' if default is False else default}]"
+    )
     text = entry.help + shown
     if entry.kind == "bool":
         return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=text)
     if entry.kind in ("list", "header"):
         return click.Option([flag, name], multiple=True, metavar="TEXT", help=text)
-    metavar = "|".join(entry.choices) if entry.choices else {"int": "N", "float": "SECONDS", "octal": "MODE"}.get(entry.kind, "TEXT")
+    metavar = (
+        "|".join(entry.choices)
+        if entry.choices
+        else {"int": "N", "float": "SECONDS", "octal": "MODE"}.get(entry.kind, "TEXT")
+    )
     return click.Option([flag, name], default=None, metavar=metavar, help=text)
 
 
 def with_settings(command: Callable[..., Any]) -> click.Command:
     options: list[click.Parameter] = [click.Argument(["app"], required=False)]
     options += [option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
-    options.append(click.Option(["--config"], metavar="FILE", help="TOML file of settings; else portico.toml, or [tool.portico] in pyproject.toml."))
+    options.append(
+        click.Option(
+            ["--config"],
+            metavar="FILE",
+            help="TOML file of settings; else portico.toml, or [tool.portico] in pyproject.toml.",
+        )
+    )
     options += [click.Option(["--" + name.replace("_", "-"), name], hidden=True) for name in IGNORED]
-    options += [click.Option(["--" + name.replace("_", "-"), name], hidden=True, is_flag=name == "reload") for name in NOT_YET]
+    options += [
+        click.Option(["--" + name.replace("_", "-"), name], hidden=True, is_flag=name == "reload") for name in NOT_YET
+    ]
     return Grouped("run", callback=command, params=options, help=command.__doc__)
 
 

@@ -9,9 +9,7 @@ def imf_fixdate(seconds: int) -> str:
     days, rest = divmod(seconds, 86400)
     hours, rest = divmod(rest, 3600)
     year, month, day = _civil(days)
-    return (
-        f"{DAYS[days % 7]}, {day:02} {MONTHS[month - 1]} {year:04} {hours:02}:{rest // 60:02}:{rest % 60:02} GMT"
-    )
+    return f"{DAYS[days % 7]}, {day:02} {MONTHS[month - 1]} {year:04} {hours:02}:{rest // 60:02}:{rest % 60:02} GMT"
 
 
 def _civil(days: int) -> tuple[int, int, int]:

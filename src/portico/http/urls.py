@@ -8,7 +8,7 @@ AUTHORITY = re.compile(
     rb"(?:(?P<name>(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)|\[(?P<literal>[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\])"
     rb"(?P<port>:[0-9]{0,5})?"
 )
-# Visible ASCII but "#": browsers send some of what RFC 3986 excludes ("|", "^", "{") and nothing is gained by refusing it.
+# Visible ASCII but "#". Browsers send some of what RFC 3986 excludes ("|", "^", "{"): nothing is gained by refusing it.
 TARGET_BYTES = bytes(set(range(0x21, 0x7F)) - {ord("#")})
 HEX_BYTES = {b"%02x" % n: bytes((n,)) for n in range(256)}
 MAX_KNOWN_AUTHORITIES = 256

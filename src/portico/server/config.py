@@ -1,4 +1,4 @@
-"""Every setting of the server, once: the command line, the environment, the file and the reference page derive from here."""
+"""Every setting of the server, once: command line, environment, file and reference page derive from this table."""
 
 import re
 from collections.abc import Mapping
@@ -40,50 +40,151 @@ def setting(default: Any, kind: str, group: str, help: str, **more: Any) -> Any:
 class Config:
     """The settings of one server; raises ConfigError with every problem they have."""
 
-    app: Any = setting(None, "str", "Application", "What to serve: module:attribute, or the application itself in code.")
-    factory: bool = setting(False, "bool", "Application", "Call what was imported, without arguments, to get the application.")
-    app_dir: str = setting("", "path", "Application", "Directory to import from, put first on sys.path. Empty: the current one.")
-    interface: str = setting("auto", "str", "Application", "How the application is called; auto finds out.", choices=("auto", "asgi3", "asgi2"))
-    lifespan: str = setting("auto", "str", "Application", "Run the application's startup and shutdown; auto does where it has them.", choices=("auto", "on", "off"))
+    app: Any = setting(
+        None, "str", "Application", "What to serve: module:attribute, or the application itself in code."
+    )
+    factory: bool = setting(
+        False, "bool", "Application", "Call what was imported, without arguments, to get the application."
+    )
+    app_dir: str = setting(
+        "", "path", "Application", "Directory to import from, put first on sys.path. Empty: the current one."
+    )
+    interface: str = setting(
+        "auto",
+        "str",
+        "Application",
+        "How the application is called; auto finds out.",
+        choices=("auto", "asgi3", "asgi2"),
+    )
+    lifespan: str = setting(
+        "auto",
+        "str",
+        "Application",
+        "Run the application's startup and shutdown; auto does where it has them.",
+        choices=("auto", "on", "off"),
+    )
     root_path: str = setting("", "str", "Application", "The path that the application is mounted at; ASGI's root_path.")
-    env_file: str | None = setting(None, "path", "Application", "File of environment variables to set before the import (needs portico[env]).", optional=True)
-    reset_contextvars: bool = setting(False, "bool", "Application", "Run each request in an empty context rather than a copy of the server's.")
-    loop: str = setting("auto", "str", "Application", "Event loop: auto (uvloop where it is installed), asyncio, uvloop, or module:factory.")
+    env_file: str | None = setting(
+        None,
+        "path",
+        "Application",
+        "File of environment variables to set before the import (needs portico[env]).",
+        optional=True,
+    )
+    reset_contextvars: bool = setting(
+        False, "bool", "Application", "Run each request in an empty context rather than a copy of the server's."
+    )
+    loop: str = setting(
+        "auto",
+        "str",
+        "Application",
+        "Event loop: auto (uvloop where it is installed), asyncio, uvloop, or module:factory.",
+    )
 
     host: str = setting("127.0.0.1", "str", "Listening", "Address to listen on; empty is every interface.")
     port: int = setting(8000, "int", "Listening", "TCP port; 0 takes a free one.", minimum=0)
-    bind: tuple[str, ...] = setting((), "list", "Listening", "HOST:PORT, [IPv6]:PORT, :PORT, unix:/path or fd://N; may be repeated, and replaces host and port.")
+    bind: tuple[str, ...] = setting(
+        (),
+        "list",
+        "Listening",
+        "HOST:PORT, [IPv6]:PORT, :PORT, unix:/path or fd://N; may be repeated, and replaces host and port.",
+    )
     uds: str | None = setting(None, "path", "Listening", "Unix socket to listen on.", optional=True)
-    uds_permissions: int | None = setting(None, "octal", "Listening", "Mode of the unix sockets, octal, such as 660.", optional=True)
+    uds_permissions: int | None = setting(
+        None, "octal", "Listening", "Mode of the unix sockets, octal, such as 660.", optional=True
+    )
     fd: int | None = setting(None, "int", "Listening", "Open file descriptor to listen on.", minimum=0, optional=True)
-    reuse_port: bool = setting(False, "bool", "Listening", "Let several processes listen on the same port (SO_REUSEPORT).")
-    backlog: int = setting(2048, "int", "Listening", "Connections that the kernel holds until they are accepted.", minimum=1)
+    reuse_port: bool = setting(
+        False, "bool", "Listening", "Let several processes listen on the same port (SO_REUSEPORT)."
+    )
+    backlog: int = setting(
+        2048, "int", "Listening", "Connections that the kernel holds until they are accepted.", minimum=1
+    )
 
-    headers: tuple[tuple[str, str], ...] = setting((), "header", "HTTP", "Field to add to every response, Name:Value; may be repeated.", flags=("--header",))
+    headers: tuple[tuple[str, str], ...] = setting(
+        (), "header", "HTTP", "Field to add to every response, Name:Value; may be repeated.", flags=("--header",)
+    )
     server_header: bool = setting(True, "bool", "HTTP", "Send a Server field.")
     date_header: bool = setting(True, "bool", "HTTP", "Send a Date field.")
-    proxy_headers: bool = setting(True, "bool", "HTTP", "Take client, scheme and host from Forwarded or X-Forwarded-* of trusted proxies.")
-    forwarded_allow_ips: str = setting("127.0.0.1,::1", "str", "HTTP", "Trusted proxies: addresses, networks, `unix`, or * for all, separated by commas. Also $FORWARDED_ALLOW_IPS.")
+    proxy_headers: bool = setting(
+        True, "bool", "HTTP", "Take client, scheme and host from Forwarded or X-Forwarded-* of trusted proxies."
+    )
+    forwarded_allow_ips: str = setting(
+        "127.0.0.1,::1",
+        "str",
+        "HTTP",
+        "Trusted proxies: addresses, networks, `unix`, or * for all, separated by commas. Also $FORWARDED_ALLOW_IPS.",
+    )
 
     limit_request_line: int = setting(8190, "int", "Limits", "Bytes of a request line (414).", minimum=16)
     limit_request_fields: int = setting(100, "int", "Limits", "Header fields of a request (431).", minimum=1)
-    limit_request_head: int = setting(32768, "int", "Limits", "Bytes of a request's header section, and of its trailers (431).", minimum=64)
-    limit_request_body: int | None = setting(None, "int", "Limits", "Bytes of a request's body (413); none: no limit.", minimum=0, optional=True)
-    limit_connections: int | None = setting(10000, "int", "Limits", "Open connections; idle ones make room for new ones, then 503.", minimum=1, optional=True)
-    limit_concurrency: int | None = setting(None, "int", "Limits", "Requests being answered at a time; more get 503 with Retry-After. Idle connections do not count.", minimum=1, optional=True)
-    limit_pipeline: int = setting(65536, "int", "Limits", "Bytes of pipelined requests that a connection holds before it stops reading.", minimum=0)
-    timeout_header: float = setting(10.0, "float", "Limits", "Seconds for a request's head, from its first byte or from accept (408).", minimum=0.001)
-    timeout_body: float = setting(60.0, "float", "Limits", "Seconds without a byte of a body that the application waits for (408).", minimum=0.001)
-    timeout_write: float = setting(60.0, "float", "Limits", "Seconds in which a client takes no byte of its response.", minimum=0.001)
-    timeout_keep_alive: float = setting(75.0, "float", "Limits", "Seconds that a connection may be idle between requests.", minimum=0.001)
-    timeout_graceful_shutdown: float = setting(30.0, "float", "Limits", "Seconds for the answers in flight, and again for the application's shutdown, when the server stops.", minimum=0)
+    limit_request_head: int = setting(
+        32768, "int", "Limits", "Bytes of a request's header section, and of its trailers (431).", minimum=64
+    )
+    limit_request_body: int | None = setting(
+        None, "int", "Limits", "Bytes of a request's body (413); none: no limit.", minimum=0, optional=True
+    )
+    limit_connections: int | None = setting(
+        10000,
+        "int",
+        "Limits",
+        "Open connections; idle ones make room for new ones, then 503.",
+        minimum=1,
+        optional=True,
+    )
+    limit_concurrency: int | None = setting(
+        None,
+        "int",
+        "Limits",
+        "Requests being answered at a time; more get 503 with Retry-After. Idle connections do not count.",
+        minimum=1,
+        optional=True,
+    )
+    limit_pipeline: int = setting(
+        65536,
+        "int",
+        "Limits",
+        "Bytes of pipelined requests that a connection holds before it stops reading.",
+        minimum=0,
+    )
+    timeout_header: float = setting(
+        10.0,
+        "float",
+        "Limits",
+        "Seconds for a request's head, from its first byte or from accept (408).",
+        minimum=0.001,
+    )
+    timeout_body: float = setting(
+        60.0, "float", "Limits", "Seconds without a byte of a body that the application waits for (408).", minimum=0.001
+    )
+    timeout_write: float = setting(
+        60.0, "float", "Limits", "Seconds in which a client takes no byte of its response.", minimum=0.001
+    )
+    timeout_keep_alive: float = setting(
+        75.0, "float", "Limits", "Seconds that a connection may be idle between requests.", minimum=0.001
+    )
+    timeout_graceful_shutdown: float = setting(
+        30.0,
+        "float",
+        "Limits",
+        "Seconds for the answers in flight, and again for the application's shutdown, when the server stops.",
+        minimum=0,
+    )
 
     log_level: str = setting("info", "str", "Logging", "How much the server logs.", choices=LOG_LEVELS)
-    log_config: str | None = setting(None, "path", "Logging", "Logging configuration: .ini, .json or .yaml (needs portico[yaml]).", optional=True)
-    use_colors: bool | None = setting(None, "bool", "Logging", "Colours in the log; by default on a terminal.", optional=True)
+    log_config: str | None = setting(
+        None, "path", "Logging", "Logging configuration: .ini, .json or .yaml (needs portico[yaml]).", optional=True
+    )
+    use_colors: bool | None = setting(
+        None, "bool", "Logging", "Colours in the log; by default on a terminal.", optional=True
+    )
     access_log: bool = setting(True, "bool", "Logging", "Write a line for each response.")
-    access_log_format: str = setting("common", "str", "Logging", "common, combined, json, or a template such as '%(h)s %(r)s %(s)s'.")
-    access_log_file: str | None = setting(None, "path", "Logging", "File that the access log is appended to; none or - is standard output.", optional=True)
+    access_log_format: str = setting(
+        "common", "str", "Logging", "common, combined, json, or a template such as '%(h)s %(r)s %(s)s'."
+    )
+    access_log_file: str | None = setting(
+        None, "path", "Logging", "File that the access log is appended to; none or - is standard output.", optional=True
+    )
 
     def __post_init__(self) -> None:
         problems: list[str] = []
@@ -105,7 +206,7 @@ DEFAULTS: dict[str, Any] = {entry.name: entry.default for entry in fields(Config
 def convert(entry: Setting, value: Any) -> Any:
     """Return the value as the setting's type; ValueError says what was expected."""
     if value is None or (isinstance(value, str) and entry.optional and value.lower() in ("", "none")):
-        if entry.optional or value is None and entry.kind == "str":
+        if entry.optional or (value is None and entry.kind == "str"):
             return None
         raise ValueError(f"expected {entry.kind}, got nothing")
     found = _CONVERTERS[entry.kind](value)

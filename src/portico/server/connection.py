@@ -16,8 +16,8 @@ from portico.server.proxies import forwarded
 from portico.server.sendfile import send_file
 from portico.server.service import ASGI, Service, logger
 
-# IDLE: between requests, or in the head of one. BUSY: an exchange is running. DRAINING: its response is complete and the
-# rest of its body is read and dropped. LINGERING: our side is closed, what comes is dropped until the peer has closed too.
+# IDLE: between requests, or in the head of one. BUSY: an exchange is running. DRAINING: its response is complete and
+# the rest of its body is read and dropped. LINGERING: our side is closed; what comes is dropped until the peer closes.
 IDLE, BUSY, DRAINING, LINGERING, CLOSING, CLOSED = range(6)
 
 EXTENSIONS_1_0: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
@@ -60,6 +60,7 @@ class Connection(Stream):
     )
 
     def __init__(self, service: Service) -> None:
+        super().__init__()
         self.service = service
         self.reader = RequestReader(service.limits)
         self.writer = ResponseWriter(service.defaults)
@@ -71,7 +72,6 @@ class Connection(Stream):
         self.server: tuple[str, int | None] | None = None
         self.scheme = "http"
         self.trusted = False
-        self.paused = False  # the transport's buffer is full
         self.reading_paused = False
         self.eof = False
         self.advancing = False
@@ -192,17 +192,16 @@ class Connection(Stream):
         event = self.reader.next_event()
         if event is None:
             return False
-        kind = type(event)
-        if kind is Request:
+        if type(event) is Request:
             self._begin(event)
-        elif kind is Data:
+        elif type(event) is Data:
             self._take_data(event.data)
-        elif kind is End:
+        elif type(event) is End:
             self._take_end(event.trailers)
-        else:
+        elif type(event) is Fault:
             self._refuse(event)
         phase = self.phase
-        return phase == IDLE or phase == DRAINING or (phase == BUSY and not self._body_done())
+        return phase in (IDLE, DRAINING) or (phase == BUSY and not self._body_done())
 
     def _body_done(self) -> bool:
         exchange = self.exchange
@@ -211,7 +210,9 @@ class Connection(Stream):
     def _begin(self, request: Request) -> None:
         service = self.service
         writer = self.writer
-        writer.expect(request.method == "HEAD", request.http_version == "1.0", request.keep_alive and not service.stopping)
+        writer.expect(
+            request.method == "HEAD", request.http_version == "1.0", request.keep_alive and not service.stopping
+        )
         self.continue_due = request.expects_continue and request.has_body
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             self._answer(503, b"retry-after: 1\r\n", "Service Unavailable")
@@ -340,7 +341,8 @@ class Connection(Stream):
                 status_line(status),
                 self.service.defaults.lines,
                 fields,
-                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body),
+                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+                % len(body),
                 body,
             )
         )
@@ -538,7 +540,7 @@ class Connection(Stream):
             self.service.deadlines.schedule(self, deadline)
 
     def _set_phase_deadline(self) -> None:
-        """Time the peer while an exchange is running: it owes the body that the application waits for, or reads too slowly."""
+        """Time the peer while an exchange is running and it owes the body that the application waits for."""
         service = self.service
         if self.phase != BUSY:
             return

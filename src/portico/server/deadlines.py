@@ -1,6 +1,6 @@
 """Deadlines without timers: one coarse wheel per worker, swept once a tick.
 
-Setting a deadline is one comparison on the hot path; an item that was put off meanwhile is found by the sweep and moved.
+Setting a deadline is one comparison on the hot path; the sweep finds an item that was put off meanwhile and moves it.
 """
 
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""One request and its response: scope, receive, send. The rules of ASGI HTTP 2.5 are written here, once for every HTTP version.
+"""One request and its response: scope, receive, send. ASGI's rules (HTTP 2.5) are written here, once for all of HTTP.
 
 `send()` and `receive()` are plain methods that return an awaitable: an already finished one where there is nothing to
 wait for, so that a handler that never waits runs to its end inside `data_received`.
@@ -26,8 +26,7 @@ EXPECTED = {
     TRAILERS: "'http.response.trailers'",
 }
 KNOWN_MESSAGES = frozenset(
-    "http.response." + name
-    for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
+    "http.response." + name for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
 )
 EAGER = sys.version_info >= (3, 12)
 MAX_QUEUED = 65536  # bytes of the body that wait for the application before reading pauses
@@ -97,6 +96,9 @@ class Stream:
     """What an exchange writes to: one subclass for each HTTP version."""
 
     __slots__ = ("paused",)
+
+    def __init__(self) -> None:
+        self.paused = False  # more than enough is waiting to be written
 
     def start_response(self, status: int, headers: Any) -> int:
         """Check and keep the head; return the declared length of the body, -1 where there is none."""
@@ -252,7 +254,9 @@ class Exchange:
         elif self.state == WAITING:
             logger.error("ASGI application returned without starting a response: send 'http.response.start' first")
         else:
-            logger.error("ASGI application returned without completing the response: send a last message with more_body=False")
+            logger.error(
+                "ASGI application returned without completing the response: send a last message with more_body=False"
+            )
         self.abandon()
 
     def abandon(self) -> None:
@@ -377,7 +381,7 @@ class Exchange:
         except (TypeError, KeyError, IndexError):
             raise MessageError(f"an ASGI message is a dict with a 'type', not {message!r}") from None
         state = self.state
-        if kind == "http.response.body" and (state == HELD or state == STREAMING):
+        if kind == "http.response.body" and (state in (HELD, STREAMING)):
             return self._send_body(message)
         if kind == "http.response.start" and state == WAITING:
             return self._start(message)
@@ -415,7 +419,7 @@ class Exchange:
             if not isinstance(data, (bytes, bytearray, memoryview)):
                 raise MessageError(f"'http.response.body': 'body' must be bytes, not {type(data).__name__}")
             data = bytes(data)
-        more = True if message.get("more_body", False) else False
+        more = bool(message.get("more_body", False))
         first = self.state == HELD
         self._count(len(data), more)
         self.state = STREAMING
@@ -467,7 +471,7 @@ class Exchange:
             return self._send_early_hints(message)
         if kind == "http.response.pathsend" and state == HELD:
             return self._send_path(message)
-        if kind == "http.response.zerocopysend" and (state == HELD or state == STREAMING):
+        if kind == "http.response.zerocopysend" and (state in (HELD, STREAMING)):
             return self._send_file(message)
         raise MessageError(f"expected {EXPECTED[state]}, got {kind!r}")
 
@@ -545,4 +549,3 @@ async def _as_coroutine(awaitable: Any) -> None:
     if not hasattr(awaitable, "__await__"):
         raise PorticoError(f"an ASGI application returns an awaitable, not {awaitable!r}: is it `async def`?")
     await awaitable
-

@@ -108,9 +108,10 @@ def adapt(app: Any, interface: str) -> ASGIApp:
 def _is_double(app: Any) -> bool:
     """Tell an ASGI 2 application: a class, or a plain callable of one argument that returns the instance."""
     if inspect.isclass(app):
-        return hasattr(app, "__call__") and not hasattr(app, "__await__")
-    call = app if inspect.isfunction(app) or inspect.ismethod(app) else getattr(app, "__call__", app)
-    return not inspect.iscoroutinefunction(call) and _arguments(call) == 1
+        return True
+    call = app if inspect.isfunction(app) or inspect.ismethod(app) else type(app).__call__
+    own = 0 if inspect.isfunction(app) or inspect.ismethod(app) else 1  # `self`
+    return not inspect.iscoroutinefunction(call) and _arguments(call) == 1 + own
 
 
 def _takes_nothing(app: Any) -> bool:
@@ -125,4 +126,6 @@ def _arguments(call: Any) -> int:
         return -1
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
         return -1
-    return sum(parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters)
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )

@@ -1,4 +1,4 @@
-"""The lifespan of an application (ASGI lifespan 2.0): startup before anything is served, shutdown after the last answer."""
+"""The lifespan of an application (ASGI lifespan 2.0): startup before the first request, shutdown after the last."""
 
 import asyncio
 from typing import Any
@@ -75,7 +75,7 @@ class Lifespan:
             self._ended(None)
 
     def _ended(self, error: Exception | None) -> None:
-        """The application is through with lifespan: fine after shutdown, "not supported" before startup was answered."""
+        """The application is through: fine after shutdown, "not supported" before startup was answered."""
         waiting = self._answer is not None and not self._answer.done()
         if not waiting:
             if error is not None:

@@ -68,6 +68,10 @@ class Server:
         self._stop_asked = asyncio.Event()
         service = self._service = Service(config, app, loop, _access_log(config))
         sockets = self._sockets = open_listeners(config)
+
+        def protocol() -> Any:
+            return Connection(service)
+
         try:
             lifespan = self._lifespan = Lifespan(app, config.lifespan)
             await lifespan.startup()
@@ -75,7 +79,7 @@ class Server:
             service.start()
             _raise_file_limit()
             for sock in sockets:
-                server = await loop.create_server(lambda: Connection(service), sock=sock, backlog=config.backlog)
+                server = await loop.create_server(protocol, sock=sock, backlog=config.backlog)
                 self._servers.append(server)
         except BaseException:
             service.stop()

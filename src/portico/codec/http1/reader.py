@@ -32,22 +32,24 @@ KINDS = {
 }
 COMMON_NAMES = (
     b"Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Type Cookie Origin Pragma Priority "
-    b"Referer Sec-Ch-Ua Sec-Ch-Ua-Mobile Sec-Ch-Ua-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User "
-    b"Upgrade Upgrade-Insecure-Requests User-Agent X-Request-Id X-Real-Ip Traceparent If-None-Match If-Modified-Since "
+    b"Referer Sec-Ch-Ua Sec-Ch-Ua-Mobile Sec-Ch-Ua-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site "
+    b"Sec-Fetch-User Upgrade Upgrade-Insecure-Requests User-Agent X-Request-Id X-Real-Ip Traceparent If-None-Match If-Modified-Since "
     b"Host Content-Length Transfer-Encoding Connection Expect TE Forwarded X-Forwarded-For X-Forwarded-Host "
     b"X-Forwarded-Port X-Forwarded-Proto"
 ).split()
 # A name as it is often spelt -> (lower-case name, kind): saves the copy and the second look-up.
 NAMES = {
-    spelling: (name.lower(), KINDS.get(name.lower(), PLAIN)) for name in COMMON_NAMES for spelling in (name, name.lower())
+    spelling: (name.lower(), KINDS.get(name.lower(), PLAIN))
+    for name in COMMON_NAMES
+    for spelling in (name, name.lower())
 }
 
 METHODS = {
-    name.encode(): name
+    name: name.decode()
     for name in (
-        "GET HEAD POST PUT DELETE OPTIONS TRACE PATCH COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
-        "UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK "
-        "SOURCE QUERY"
+        b"GET HEAD POST PUT DELETE OPTIONS TRACE PATCH COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
+        b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK "
+        b"SOURCE QUERY"
     ).split()
 }
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
@@ -216,7 +218,11 @@ class RequestReader:
             return self._fail(400, "malformed request line")
         if not buffer.endswith(b" HTTP/1.1", space + 1, end):
             if not buffer.endswith(b" HTTP/1.0", space + 1, end):
-                if buffer[target_end] == 32 and VERSION.fullmatch(buffer, target_end + 1, end) and not buffer.startswith(b"0", target_end + 6):
+                if (
+                    buffer[target_end] == 32
+                    and VERSION.fullmatch(buffer, target_end + 1, end)
+                    and not buffer.startswith(b"0", target_end + 6)
+                ):
                     return self._fail(505, "HTTP version is not supported")
                 return self._fail(400, "malformed request line")
             request.http_version = "1.0"
