@@ -17,9 +17,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from portico.server.config import Config
-
 from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.server.config import Config
 from portico.server.worker import Server
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}

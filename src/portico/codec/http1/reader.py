@@ -33,9 +33,9 @@ KINDS = {
 COMMON_NAMES = (
     b"Accept Accept-Encoding Accept-Language Authorization Cache-Control Content-Type Cookie Origin Pragma Priority "
     b"Referer Sec-Ch-Ua Sec-Ch-Ua-Mobile Sec-Ch-Ua-Platform Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site "
-    b"Sec-Fetch-User Upgrade Upgrade-Insecure-Requests User-Agent X-Request-Id X-Real-Ip Traceparent If-None-Match If-Modified-Since "
-    b"Host Content-Length Transfer-Encoding Connection Expect TE Forwarded X-Forwarded-For X-Forwarded-Host "
-    b"X-Forwarded-Port X-Forwarded-Proto"
+    b"Sec-Fetch-User Upgrade Upgrade-Insecure-Requests User-Agent X-Request-Id X-Real-Ip Traceparent "
+    b"If-None-Match If-Modified-Since Host Content-Length Transfer-Encoding Connection Expect TE "
+    b"Forwarded X-Forwarded-For X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto"
 ).split()
 # A name as it is often spelt -> (lower-case name, kind): saves the copy and the second look-up.
 NAMES = {
@@ -47,9 +47,9 @@ NAMES = {
 METHODS = {
     name: name.decode()
     for name in (
-        b"GET HEAD POST PUT DELETE OPTIONS TRACE PATCH COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND REBIND "
-        b"UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR LINK UNLINK "
-        b"SOURCE QUERY"
+        b"GET HEAD POST PUT DELETE OPTIONS TRACE PATCH COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND "
+        b"REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR "
+        b"LINK UNLINK SOURCE QUERY"
     ).split()
 }
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
