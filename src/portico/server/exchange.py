@@ -29,6 +29,7 @@ KNOWN_MESSAGES = frozenset(
     "http.response." + name for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
 )
 EAGER = sys.version_info >= (3, 12)
+Task: Any = asyncio.Task
 MAX_QUEUED = 65536  # bytes of the body that wait for the application before reading pauses
 
 
@@ -219,8 +220,8 @@ class Exchange:
         if not asyncio.iscoroutine(coroutine):
             coroutine = _as_coroutine(coroutine)
         if EAGER:
-            return asyncio.Task(coroutine, loop=service.loop, context=context, eager_start=True)
-        return asyncio.Task(coroutine, loop=service.loop, context=context)
+            return Task(coroutine, loop=service.loop, context=context, eager_start=True)
+        return Task(coroutine, loop=service.loop, context=context)
 
     def on_done(self, task: Any) -> None:
         """The application has returned, raised or been cancelled."""

@@ -1,0 +1,1 @@
+"""Benchmarks: Portico beside its peers, in one run."""
