@@ -47,6 +47,7 @@ wheel: $(BIN)/python ## build a wheel into dist/; fails where an extension does 
 	PORTICO_REQUIRE_COMPILED=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
 
 docs: $(VENV)/.with-docs ## build the documentation into site/; a warning is an error
+	$(BIN)/python docs/generate_settings.py
 	$(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove .venv and everything that was built

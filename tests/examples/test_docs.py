@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -100,3 +101,8 @@ def test_every_option_that_a_page_names_exists(name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert [target for target in LINK.findall(page.read_text()) if not (page.parent / target).exists()] == []
+
+
+def test_the_settings_page_is_what_the_table_of_settings_says() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "generate_settings.py"))["page"]()
+    assert (ROOT / "docs" / "settings.md").read_text() == page

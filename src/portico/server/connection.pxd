@@ -4,6 +4,11 @@ from portico.codec.http1.writer cimport ResponseWriter
 from portico.server.exchange cimport Exchange, Stream
 from portico.server.service cimport Service
 
+cdef int IDLE, BUSY, DRAINING, LINGERING, CLOSING, CLOSED
+cdef Py_ssize_t JOIN_LIMIT, MAX_DRAIN, MAX_LINGER
+cdef double LINGER_S
+cdef dict EXTENSIONS, EXTENSIONS_1_0
+
 cdef class Connection(Stream):
     cdef public Service service
     cdef public RequestReader reader

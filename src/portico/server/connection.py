@@ -8,10 +8,10 @@ from typing import Any
 
 from portico.asgi import ClientDisconnected
 from portico.codec.events import Data, End, Fault, Request
-from portico.codec.http1.reader import LENGTH, RequestReader
-from portico.codec.http1.writer import CHUNKED, CLOSE, ResponseWriter, status_line
+from portico.codec.http1.reader import RequestReader
+from portico.codec.http1.writer import ResponseWriter, status_line
 from portico.server.deadlines import NEVER
-from portico.server.exchange import COMPLETE, HELD, Exchange, Stream
+from portico.server.exchange import Exchange, Stream
 from portico.server.proxies import forwarded
 from portico.server.sendfile import send_file
 from portico.server.service import ASGI, Service, logger
@@ -317,9 +317,9 @@ class Connection(Stream):
         logger.debug("refused a request: %d %s", fault.status, fault.reason)
         exchange = self.exchange
         if exchange is not None:
-            untouched = exchange.state <= HELD and not exchange.gone
+            untouched = exchange.is_untouched() and not exchange.gone
             exchange.disconnect()
-            if not untouched and exchange.state != COMPLETE:
+            if not untouched and not exchange.is_complete():
                 self.cut()
                 return
             if not untouched:
@@ -360,7 +360,7 @@ class Connection(Stream):
         exchange = self.exchange
         if exchange is not None and not exchange.body_done:
             reader = self.reader
-            if self.continue_due or (reader.state == LENGTH and reader.left > MAX_DRAIN):
+            if self.continue_due or reader.left > MAX_DRAIN:
                 writer.keep_alive = False
         if self.service.stopping:
             writer.keep_alive = False
@@ -398,7 +398,7 @@ class Connection(Stream):
         writer = self.writer
         trailers = self.exchange is not None and self.exchange.trailers and self._sends_trailers()
         parts = self._head(-1 if more else count, trailers) if first else []
-        chunked = writer.framing == CHUNKED
+        chunked = writer.is_chunked()
         if chunked and count:
             parts.append(b"%x\r\n" % count)
         if parts:
@@ -441,7 +441,7 @@ class Connection(Stream):
         if self.continue_due:
             self.continue_due = False
             exchange = self.exchange
-            if exchange is not None and exchange.state <= HELD and self.transport is not None:
+            if exchange is not None and exchange.is_untouched() and self.transport is not None:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.reading_paused:
             self._resume_reading()
@@ -470,7 +470,7 @@ class Connection(Stream):
             return
         if self.exchange is not None:
             self.exchange.gone = True
-        if self.writer.framing == CLOSE:
+        if self.writer.ends_with_connection():
             transport.abort()
         else:
             self._linger()

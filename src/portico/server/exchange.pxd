@@ -5,6 +5,10 @@ cdef class Ready:
     pass
 
 cdef Ready READY
+cdef int WAITING, HELD, STREAMING, TRAILERS, COMPLETE
+cdef Py_ssize_t MAX_QUEUED
+cdef bint EAGER
+cdef object Task
 
 cdef class Receiving:
     cdef Exchange exchange
@@ -44,7 +48,8 @@ cdef class Exchange:
     cpdef receive(self)
     cpdef take(self)
     cdef _last_event(self, bytes body)
-    cpdef bint is_waiting(self)
+    cpdef bint is_untouched(self)
+    cpdef bint is_complete(self)
     cpdef wait(self)
     cpdef wake(self)
     cpdef bint feed_body(self, bytes data)

@@ -323,9 +323,13 @@ class Exchange:
             event["trailers"] = self.request_trailers
         return event
 
-    def is_waiting(self) -> bool:
-        """Tell whether the application waits for an event."""
-        return bool(self.waiters)
+    def is_untouched(self) -> bool:
+        """Tell whether nothing of the response was written yet."""
+        return self.state <= HELD
+
+    def is_complete(self) -> bool:
+        """Tell whether the response is complete."""
+        return self.state == COMPLETE
 
     def wait(self) -> Any:
         """Return a future that is done when there may be an event."""

@@ -1,5 +1,9 @@
 from portico.codec.events cimport Data, End, Fault, Request
 
+cdef int HEAD, LENGTH, CHUNKED, BROKEN
+cdef int PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED
+cdef dict KINDS, NAMES, METHODS
+
 cdef class Limits:
     cdef public Py_ssize_t line, fields, head
     cdef public long long body

@@ -1,3 +1,5 @@
+cdef int EMPTY, LENGTH, CHUNKED, CLOSE
+cdef int PLAIN, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DATE, SERVER
 cdef dict _names
 cdef dict _status_lines
 
@@ -13,6 +15,8 @@ cdef class ResponseWriter:
     cdef public long long content_length
     cdef public bint keep_alive, head_request, version_1_0, has_date, has_server
 
+    cpdef bint is_chunked(self)
+    cpdef bint ends_with_connection(self)
     cpdef expect(self, bint head_request, bint version_1_0, bint keep_alive)
     cpdef start(self, int status, object headers)
     cdef bint _steer(self, int kind, bytes value) except -1

@@ -118,6 +118,14 @@ class ResponseWriter:
         self.has_date = False
         self.has_server = False
 
+    def is_chunked(self) -> bool:
+        """Tell whether the body of the response is sent in chunks."""
+        return self.framing == CHUNKED
+
+    def ends_with_connection(self) -> bool:
+        """Tell whether closing the connection is what ends the body."""
+        return self.framing == CLOSE
+
     def expect(self, head_request: bool, version_1_0: bool, keep_alive: bool) -> None:
         """Prepare for the response to a request of this kind."""
         self.head_request = head_request
