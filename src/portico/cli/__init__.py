@@ -1,7 +1,5 @@
 """The command line: `portico run APP`, or `portico APP` for short."""
 
-import sys
-
 import click
 
 from portico import __version__
@@ -9,25 +7,23 @@ from portico.cli.run import run
 
 
 class Commands(click.Group):
-    """A group in which a name that is no command is the application of `run`."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands:
-            return "run", run, args
-        return super().resolve_command(ctx, args)
+    """A group in which whatever is no command is said to `run`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if args and args[0].startswith("-") and args[0] not in ("--help", "--version", "-h"):
+        """Put `run` before the arguments that start with neither a command nor an option of the group's own."""
+        own = {option for parameter in self.get_params(ctx) for option in parameter.opts}
+        if args and args[0] not in self.commands and args[0] not in own:
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="portico")
+@click.group(cls=Commands, context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 120})
+@click.version_option(__version__, "--version", "-V", prog_name="portico")
 def portico() -> None:
-    """The whole ASGI stack: `portico run myapp:app` serves an application."""
+    """Serve ASGI applications.
+
+    `portico APP` is `portico run APP`; `portico run --help` lists the options.
+    """
 
 
 portico.add_command(run)
@@ -35,4 +31,4 @@ portico.add_command(run)
 
 def main() -> None:
     """The entry point of the `portico` command."""
-    sys.exit(portico(standalone_mode=True))
+    portico(prog_name="portico")

@@ -1,120 +1,106 @@
-"""`portico run APP`: options made from the table of settings."""
+"""`portico run APP`: options made from the table of settings.
+
+The options hold plain text and have no defaults: reading and checking is the table's, so that all problems, of the
+command line and of the other sources, are found at once.
+"""
 
 import os
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
 
-from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Setting
+from portico.cli.uvicorn import OPTIONS, translate
+from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Given, Setting
+from portico.server.sources import gather
+from portico.server.values import Switch
 
-IGNORED = {
-    "http": "there is one HTTP/1.1 parser",
-    "ws": "WebSocket is not served yet",
-    "h11_max_incomplete_event_size": "use --limit-request-head",
-}
-NOT_YET = ("workers", "reload", "ssl_keyfile", "ssl_certfile")
+WRONG_SETTINGS = 2
+# What is no setting, in the help and among the parameters.
+OTHER = "Other"
 
 
 class Grouped(click.Command):
-    """A command whose help shows the settings by group."""
+    """A command whose help shows the options by the groups of the table."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write a section for each group."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
             if record is not None:
                 entry = SETTINGS.get(parameter.name or "")
-                groups.setdefault(entry.group if entry else "Other", []).append(record)
+                groups.setdefault(entry.group if entry else OTHER, []).append(record)
         for group, records in groups.items():
             with formatter.section(group):
-                formatter.write_dl(records)
+                formatter.write_dl(records, col_max=36)
 
 
-def option(name: str, entry: Setting) -> click.Option:
-    """Return the option of a setting; it has no default of its own, so that what was not said can be told."""
-    flag = entry.flags[0] if entry.flags else "--" + name.replace("_", "-")
+def flag(name: str, entry: Setting) -> str:
+    """Return the option that sets the setting."""
+    return entry.flags[0] if entry.flags else "--" + name.replace("_", "-")
+
+
+def _option(name: str, entry: Setting) -> click.Option:
     default = DEFAULTS[name]
-    shown = (
-        ""
-        if default in (None, (), "")
-        else f"  [{'on' if default is True else 'off' if default is False else default}]"
+    shown = "" if default in (None, (), "") else {True: "on", False: "off"}.get(default, default)
+    text = entry.help + (f"  [{shown}]" if shown != "" else "")
+    said = flag(name, entry)
+    if isinstance(entry.kind, Switch):
+        return click.Option([f"{said}/--no-{said[2:]}", name], default=None, help=text)
+    return click.Option([said, *entry.flags[1:], name], multiple=entry.kind.many, metavar=entry.kind.metavar, help=text)
+
+
+def _parameters() -> list[click.Parameter]:
+    settings = [_option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
+    config = click.Option(
+        ["--config", "config_file"],
+        metavar="FILE",
+        help="TOML file of settings, also $PORTICO_CONFIG; else portico.toml, or [tool.portico] of pyproject.toml.",
     )
-    text = entry.help + shown
-    if entry.kind == "bool":
-        return click.Option([f"{flag}/--no-{flag[2:]}", name], default=None, help=text)
-    if entry.kind in ("list", "header"):
-        return click.Option([flag, name], multiple=True, metavar="TEXT", help=text)
-    metavar = (
-        "|".join(entry.choices)
-        if entry.choices
-        else {"int": "N", "float": "SECONDS", "octal": "MODE"}.get(entry.kind, "TEXT")
-    )
-    return click.Option([flag, name], default=None, metavar=metavar, help=text)
+    return [click.Argument(["app"], required=False), *settings, config, *OPTIONS]
 
 
-def with_settings(command: Callable[..., Any]) -> click.Command:
-    options: list[click.Parameter] = [click.Argument(["app"], required=False)]
-    options += [option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
-    options.append(
-        click.Option(
-            ["--config"],
-            metavar="FILE",
-            help="TOML file of settings; else portico.toml, or [tool.portico] in pyproject.toml.",
-        )
-    )
-    options += [click.Option(["--" + name.replace("_", "-"), name], hidden=True) for name in IGNORED]
-    options += [
-        click.Option(["--" + name.replace("_", "-"), name], hidden=True, is_flag=name == "reload") for name in NOT_YET
-    ]
-    return Grouped("run", callback=command, params=options, help=command.__doc__)
+def _serve(**said: Any) -> None:
+    """Serve APP, an ASGI application named as module:attribute (main:app).
 
-
-@with_settings
-def run(**given: Any) -> None:
-    """Serve APP, an ASGI application named as module:attribute.
-
-    Every option is also a variable (--log-level is PORTICO_LOG_LEVEL) and a key of the file.
+    Every option is a variable of the environment too (--log-level: PORTICO_LOG_LEVEL) and a key of the file
+    (log_level). The command line beats the environment, which beats the file.
     """
     try:
-        config = settings(given)
+        config, warnings = read_settings(said)
         from portico.server.logs import configure
 
         configure(config)
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"Error: {problem}", err=True)
-        sys.exit(2)
+        raise click.exceptions.Exit(WRONG_SETTINGS) from None
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)
     from portico.server.worker import Server
 
-    sys.exit(Server(config).run())
+    raise click.exceptions.Exit(Server(config).run())
 
 
-def settings(given: dict[str, Any]) -> Config:
-    """Return the settings of a command line, with the environment and the file behind it."""
-    problems = []
-    for name in NOT_YET:
-        value = given.pop(name)
-        if value and value != "1":
-            problems.append(f"--{name.replace('_', '-')} is not supported yet")
-    for name, why in IGNORED.items():
-        if given.pop(name) is not None:
-            click.echo(f"Warning: --{name.replace('_', '-')} is ignored: {why}", err=True)
-    file = given.pop("config")
-    said = {name: value for name, value in given.items() if value is not None and value != ()}
-    if said.get("env_file") or os.environ.get("PORTICO_ENV_FILE"):
-        from portico.server.sources import load_env_file
+def read_settings(said: dict[str, Any]) -> tuple[Config, list[str]]:
+    """Return the settings, with the environment and the file behind the command line, and warnings.
 
-        load_env_file(said.get("env_file") or os.environ["PORTICO_ENV_FILE"])
-    from portico.server.sources import gather
-
+    Raises:
+        ConfigError: with the problems of all sources.
+    """
+    file = said.pop("config_file")
+    given, warnings, problems = translate(said)
+    for name, entry in SETTINGS.items():
+        value = said[name]
+        if value is not None and value != ():
+            given[name] = Given(value, "APP" if name == "app" else flag(name, entry), is_text=isinstance(value, str))
     try:
-        config = gather(said, os.environ, file)
+        config = gather(given, os.environ, file)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
-    if config.app is None:
-        problems.append("there is no application to serve: portico run module:attribute")
     if problems:
         raise ConfigError(problems)
-    return config
+    return config, warnings
+
+
+run = Grouped("run", callback=_serve, params=_parameters(), help=_serve.__doc__)

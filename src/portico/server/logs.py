@@ -1,68 +1,103 @@
-"""The server's own log: standard logging, in lines that people who come from uvicorn know."""
+"""The server's own log: standard logging, in lines that people who come from uvicorn know.
+
+`portico` is the logger of the server, `portico.access` that of the access log, which uses logging only where a
+`log_config` gives it somewhere to go.
+"""
 
 import logging
 import os
 import sys
+from collections.abc import Callable
+from typing import Any
 
-from portico.server.config import Config, ConfigError
+from portico.server.config import DEFAULTS, Config, ConfigError
 
 TRACE = 5
 COLOURS = {"TRACE": 34, "DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 91}
+WIDTH = 9  # of the level, its colon and the blanks: "CRITICAL:"
 
 
 class LineFormatter(logging.Formatter):
     """`INFO:     message`, with a coloured level on a terminal."""
 
     def __init__(self, colours: bool) -> None:
-        super().__init__("%(prefix)s%(message)s")
-        self.colours = colours
+        super().__init__("%(prefix)s %(message)s")
+        self.prefixes = {name: _prefix(name, colours) for name in COLOURS}
 
-    def format(self, record: logging.LogRecord) -> str:
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """Return the line; an exception's traceback follows below it."""
         name = record.levelname
-        shown = f"\x1b[{COLOURS.get(name, 0)}m{name}\x1b[0m:" if self.colours else f"{name}:"
-        record.prefix = shown + " " * (9 - len(name))
-        return super().format(record)
+        record.prefix = self.prefixes.get(name) or _prefix(name, False)
+        return super().formatMessage(record)
 
 
 def configure(config: Config) -> None:
-    """Set up logging as the settings say; ConfigError where the logging configuration cannot be read."""
+    """Set up logging as the settings say; a `log_config` decides alone, but for a `log_level` other than the default.
+
+    Raises:
+        ConfigError: the configuration of logging cannot be read or is wrong.
+    """
     logging.addLevelName(TRACE, "TRACE")
     logger = logging.getLogger("portico")
-    if config.log_config is not None:
-        _apply_file(config.log_config)
-    elif not logger.handlers:
+    if config.log_config is None:
         handler = logging.StreamHandler(sys.stderr)
-        colours = sys.stderr.isatty() if config.use_colors is None else config.use_colors
-        handler.setFormatter(LineFormatter(colours))
-        logger.addHandler(handler)
+        handler.setFormatter(LineFormatter(_colours(config.use_colors)))
+        logger.handlers[:] = [handler]
         logger.propagate = False
-    logger.setLevel(TRACE if config.log_level == "trace" else config.log_level.upper())
+    else:
+        _apply(config.log_config)
+    if config.log_config is None or config.log_level != DEFAULTS["log_level"]:
+        logger.setLevel(config.log_level.upper())
 
 
-def _apply_file(path: str) -> None:
+def _prefix(name: str, colours: bool) -> str:
+    shown = f"\x1b[{COLOURS[name]}m{name}\x1b[0m" if colours else name
+    return f"{shown}:".ljust(WIDTH + len(shown) - len(name))
+
+
+def _colours(wanted: bool | None) -> bool:
+    if wanted is None:
+        return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return wanted
+
+
+def _apply(source: str | dict[str, Any]) -> None:
     import logging.config
 
-    if not os.path.isfile(path):
-        raise ConfigError([f"log_config: {path}: no such file"])
+    label = f"log_config: {source}" if isinstance(source, str) else "log_config"
     try:
-        if path.endswith(".json"):
-            import json
+        if isinstance(source, str):
+            read = _READERS.get(os.path.splitext(source)[1].lower())
+            if read is None:
+                logging.config.fileConfig(source, disable_existing_loggers=False)
+                return
+            source = read(source)
+        if not isinstance(source, dict):
+            raise ConfigError([f"{label}: expected a table of logging's configuration, got {source!r}"])
+        # Our loggers are older than the configuration, and one that is not named in it would fall silent.
+        logging.config.dictConfig({"version": 1, "disable_existing_loggers": False} | source)
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError, OSError) as error:
+        cause = f" ({error.__cause__})" if error.__cause__ is not None else ""
+        raise ConfigError([f"{label}: {type(error).__name__}: {error}{cause}"]) from error
 
-            with open(path, encoding="utf-8") as file:
-                logging.config.dictConfig(json.load(file))
-        elif path.endswith((".yaml", ".yml")):
-            logging.config.dictConfig(_read_yaml(path))
-        else:
-            logging.config.fileConfig(path, disable_existing_loggers=False)
-    except (ValueError, TypeError, KeyError, RuntimeError, OSError) as error:
-        raise ConfigError([f"log_config: {path}: {error}"]) from error
+
+def _read_json(path: str) -> Any:
+    import json
+
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
-def _read_yaml(path: str) -> dict[str, object]:
+def _read_yaml(path: str) -> Any:
     try:
         import yaml
     except ImportError:
-        raise ConfigError(["a .yaml log_config needs PyYAML: pip install 'portico[yaml]'"]) from None
+        raise ConfigError([f"log_config: {path}: PyYAML is needed: pip install 'portico[yaml]'"]) from None
     with open(path, encoding="utf-8") as file:
-        content: dict[str, object] = yaml.safe_load(file)
-    return content
+        try:
+            return yaml.safe_load(file)
+        except yaml.YAMLError as error:
+            raise ConfigError([f"log_config: {path}: {error}"]) from None
+
+
+_READERS: dict[str, Callable[[str], Any]] = {".json": _read_json, ".yaml": _read_yaml, ".yml": _read_yaml}

@@ -1,71 +1,105 @@
 """Where settings come from: the command line beats the environment, which beats the file, which beats the defaults."""
 
 import os
-import tomllib
-from collections.abc import Mapping
-from difflib import get_close_matches
-from pathlib import Path
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from portico.server.config import SETTINGS, Config, ConfigError
+from portico.server.config import SETTINGS, Config, ConfigError, Given, settle
+
+FILES = ("portico.toml", "pyproject.toml")
 
 
-def gather(command_line: Mapping[str, Any], environment: Mapping[str, str], file: str | None) -> Config:
-    """Return the settings from all sources; raises ConfigError with the problems of all of them."""
-    values: dict[str, Any] = {}
+def gather(given: Mapping[str, Given], environment: MutableMapping[str, str], file: str | None = None) -> Config:
+    """Return the settings from all sources, `given` being the command line's.
+
+    The file is the one named, or `$PORTICO_CONFIG`, or the first of `FILES` that has settings. An env_file fills in the
+    environment first. Raises ConfigError with the problems of all sources.
+    """
     problems: list[str] = []
-    path, table = _read_file(file, problems)
-    for name, value in table.items():
-        key = name.replace("-", "_")
-        if key in SETTINGS:
-            values[key] = value
-        else:
-            close = get_close_matches(key, SETTINGS, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            problems.append(f"{path}: there is no setting {name!r}{hint}")
-    if "FORWARDED_ALLOW_IPS" in environment:
-        values["forwarded_allow_ips"] = environment["FORWARDED_ALLOW_IPS"]
-    for name in SETTINGS:
-        variable = "PORTICO_" + name.upper()
-        if variable in environment:
-            values[name] = environment[variable]
-    values.update(command_line)
+    from_file = _from_file(file or environment.get("PORTICO_CONFIG"), problems)
+    settings = from_file | _from_environment(environment) | dict(given)
+    if "env_file" in settings:
+        values, _ = settle({"env_file": settings["env_file"]})
+        if values.get("env_file"):
+            try:
+                load_env_file(values["env_file"], environment)
+            except ConfigError as error:
+                problems += error.problems
+            settings = from_file | _from_environment(environment) | dict(given)
+    for name, entry in SETTINGS.items():
+        if entry.variable in environment and name not in settings:
+            settings[name] = Given(environment[entry.variable], entry.variable, is_text=True)
+    settings.setdefault("app", Given(None, "app"))
+    values, found = settle(settings)
+    if problems or found:
+        raise ConfigError(problems + found)
+    return Config(**values)
+
+
+def load_env_file(path: str, environment: MutableMapping[str, str]) -> None:
+    """Set the variables that the file has and the environment lacks."""
     try:
-        config = Config(**values)
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-    if problems:
-        raise ConfigError(problems)
-    return config
+        from dotenv import dotenv_values
+    except ImportError:
+        raise ConfigError(["env_file: python-dotenv is needed: pip install 'portico[env]'"]) from None
+    try:
+        variables = dotenv_values(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"env_file: {path}: {error}"]) from None
+    for name, value in variables.items():
+        if value is not None:
+            environment.setdefault(name, value)
 
 
-def _read_file(file: str | None, problems: list[str]) -> tuple[str, dict[str, Any]]:
-    """Return the table of the named file, of `portico.toml`, or `[tool.portico]` of `pyproject.toml`."""
-    candidates = [Path(file)] if file else [Path("portico.toml"), Path("pyproject.toml")]
-    for path in candidates:
-        try:
-            content = tomllib.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            if file:
-                problems.append(f"{file}: no such file")
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Given]:
+    names = {name: f"PORTICO_{name.upper()}" for name in SETTINGS}
+    return {
+        name: Given(environment[variable], variable, is_text=True)
+        for name, variable in names.items()
+        if variable in environment
+    }
+
+
+def _from_file(file: str | None, problems: list[str]) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    path, table = _read_file(file, problems)
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name in SETTINGS:
+            found[name] = Given(value, f"{path}: {key}")
+        else:
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, SETTINGS, 1)
+            problems.append(f"{path}: there is no setting {key!r}" + (f": did you mean {close[0]!r}?" if close else ""))
+    return found
+
+
+def _read_file(file: str | None, problems: list[str]) -> tuple[str, Mapping[str, Any]]:
+    """Return the path and the settings of the file that counts."""
+    for path in (file,) if file else FILES:
+        if not file and not os.path.isfile(path):
             continue
-        except (OSError, ValueError) as error:
+        is_project = os.path.basename(path) == "pyproject.toml"
+        try:
+            with open(path, "rb") as source:
+                data = source.read()
+            # The parser costs 5 ms of the start, and most projects keep no settings there.
+            if is_project and b"portico" not in data:
+                continue
+            import tomllib
+
+            content: Any = tomllib.loads(data.decode())
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror or error}")
+            continue
+        except ValueError as error:
             problems.append(f"{path}: {error}")
             continue
-        if path.name == "pyproject.toml":
+        if is_project:
             content = content.get("tool", {}).get("portico", {})
-            if not content:
-                continue
-        return str(path), content
+        if not isinstance(content, dict):
+            problems.append(f"{path}: expected a table [tool.portico], got {content!r}")
+        elif content or file:
+            return path, content
     return "", {}
-
-
-def load_env_file(path: str) -> None:
-    """Set the variables of a file for this process, without replacing those that are set."""
-    try:
-        from dotenv import load_dotenv
-    except ImportError:
-        raise ConfigError(["env_file needs python-dotenv: pip install 'portico[env]'"]) from None
-    if not os.path.isfile(path):
-        raise ConfigError([f"env_file: {path}: no such file"])
-    load_dotenv(path)

@@ -1,0 +1,90 @@
+"""Options of uvicorn that Portico takes so that a command line need not change, but that are no settings.
+
+Some have nothing left to decide and only warn; some name what is not built yet, and are refused rather than ignored
+where the user would otherwise believe to have it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from portico.server.config import Given
+
+ONE_PARSER = "there is one HTTP/1.1 parser"
+NO_HTTP2 = "HTTP/2 is not built yet; HTTP/1.1 is served"
+NO_WEBSOCKETS = "WebSockets are not built yet"
+NO_RELOAD = "there is no --reload yet"
+HEAD_SIZE = "h11_max_incomplete_event_size"
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """An option, what is said about it, and whether it is refused; `harmless` values pass in silence."""
+
+    says: str
+    refused: bool = False
+    harmless: tuple[str, ...] = ()
+    switch: str = ""  # the flag that turns it off; "-" where there is none
+    many: bool = False
+
+
+def _not_built(what: str, **more: Any) -> Foreign:
+    return Foreign(f"{what} not built yet", refused=True, **more)
+
+
+FOREIGN = {
+    "http": Foreign(ONE_PARSER, harmless=("auto", "httptools")),
+    "http2": Foreign(NO_HTTP2, switch="--no-http2"),
+    "ws": Foreign(NO_WEBSOCKETS, harmless=("auto", "none")),
+    "ws_max_size": Foreign(NO_WEBSOCKETS),
+    "ws_max_queue": Foreign(NO_WEBSOCKETS),
+    "ws_ping_interval": Foreign(NO_WEBSOCKETS),
+    "ws_ping_timeout": Foreign(NO_WEBSOCKETS),
+    "ws_per_message_deflate": Foreign(NO_WEBSOCKETS),
+    "workers": _not_built("several worker processes are", harmless=("1",)),
+    "limit_max_requests": _not_built("restarting workers is"),
+    "limit_max_requests_jitter": Foreign("restarting workers is not built yet", harmless=("0",)),
+    "timeout_worker_healthcheck": Foreign("several worker processes are not built yet"),
+    "reload": _not_built("reloading is", switch="-"),
+    "reload_dir": Foreign(NO_RELOAD, many=True),
+    "reload_include": Foreign(NO_RELOAD, many=True),
+    "reload_exclude": Foreign(NO_RELOAD, many=True),
+    "reload_delay": Foreign(NO_RELOAD),
+    "ssl_keyfile": _not_built("TLS is"),
+    "ssl_keyfile_password": _not_built("TLS is"),
+    "ssl_certfile": _not_built("TLS is"),
+    "ssl_version": _not_built("TLS is"),
+    "ssl_cert_reqs": _not_built("TLS is"),
+    "ssl_ca_certs": _not_built("TLS is"),
+    "ssl_ciphers": _not_built("TLS is"),
+    HEAD_SIZE: Foreign("the option is called --limit-request-head here"),
+}
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _option(name: str, foreign: Foreign) -> click.Option:
+    if foreign.switch:
+        off = f"/{foreign.switch}" if foreign.switch != "-" else ""
+        return click.Option([_flag(name) + off, name], is_flag=True, default=None, hidden=True)
+    return click.Option([_flag(name), name], multiple=foreign.many, hidden=True)
+
+
+OPTIONS = [_option(name, foreign) for name, foreign in FOREIGN.items()]
+
+
+def translate(said: Mapping[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
+    """Return the settings that follow from these options, warnings, and problems."""
+    warnings: list[str] = []
+    problems: list[str] = []
+    for name, foreign in FOREIGN.items():
+        value = said[name]
+        if value and value not in foreign.harmless:
+            (problems if foreign.refused else warnings).append(f"{_flag(name)}: {foreign.says}")
+    size = said[HEAD_SIZE]
+    given = {"limit_request_head": Given(size, _flag(HEAD_SIZE), is_text=True)} if size is not None else {}
+    return given, warnings, problems
