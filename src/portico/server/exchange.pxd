@@ -41,6 +41,7 @@ cdef class Exchange:
     cpdef run(self)
     cdef _start_task(self, coroutine)
     cpdef on_done(self, task)
+    cpdef on_waited(self, task)
     cdef _release(self)
     cpdef fail(self, error)
     cpdef abandon(self)

@@ -9,6 +9,7 @@ import os
 import sys
 from contextvars import Context
 from time import perf_counter
+from types import CoroutineType
 from typing import Any
 
 from portico.asgi import ClientDisconnected, Message, MessageError, PorticoError
@@ -212,12 +213,12 @@ class Exchange:
             self.on_done(task)
         else:
             service.tasks.add(task)
-            task.add_done_callback(self.on_done)
+            task.add_done_callback(self.on_waited)
 
     def _start_task(self, coroutine: Any) -> Any:
         service = self.service
         context = Context() if service.fresh_context else None
-        if not asyncio.iscoroutine(coroutine):
+        if type(coroutine) is not CoroutineType and not asyncio.iscoroutine(coroutine):
             coroutine = _as_coroutine(coroutine)
         if EAGER:
             return Task(coroutine, loop=service.loop, context=context, eager_start=True)
@@ -225,18 +226,22 @@ class Exchange:
 
     def on_done(self, task: Any) -> None:
         """The application has returned, raised or been cancelled."""
-        service = self.service
         self._release()
-        service.tasks.discard(task)
-        if task.cancelled():
+        try:
+            error = task.exception()
+        except asyncio.CancelledError:
             if self.state != COMPLETE:
                 self.abandon()
         else:
-            error = task.exception()
             if error is not None or self.state != COMPLETE:
                 self.fail(error)
-        if service.stopping:
-            service.check_idle()
+
+    def on_waited(self, task: Any) -> None:
+        """A task that did not finish at once is done."""
+        self.service.tasks.discard(task)
+        self.on_done(task)
+        if self.service.stopping:
+            self.service.check_idle()
 
     def _release(self) -> None:
         """Count no more towards the limit of concurrent requests; what runs after the response is not the client's."""

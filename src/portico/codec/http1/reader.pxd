@@ -18,7 +18,7 @@ cdef class RequestReader:
     cdef public Request request
     cdef public list headers
     cdef public Fault fault
-    cdef public bytes length, transfer_encoding, connection, expect, te
+    cdef public bytes host, length, transfer_encoding, connection, expect, te
 
     cdef _forget_head(self)
     cpdef feed(self, bytes data)

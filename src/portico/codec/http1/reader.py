@@ -78,6 +78,7 @@ class RequestReader:
         "expect",
         "fault",
         "headers",
+        "host",
         "hosts",
         "left",
         "length",
@@ -106,6 +107,7 @@ class RequestReader:
 
     def _forget_head(self) -> None:
         self.hosts = 0
+        self.host = b""
         self.length: bytes | None = None
         self.transfer_encoding: bytes | None = None
         self.connection: bytes | None = None
@@ -261,6 +263,7 @@ class RequestReader:
         """Remember a field that steers the reading; members of a list that comes in several lines are joined."""
         if kind == HOST:
             self.hosts += 1
+            self.host = value
         elif kind == CONTENT_LENGTH:
             self.length = value if self.length is None else b"twice"
         elif kind == TRANSFER_ENCODING:
@@ -329,10 +332,7 @@ class RequestReader:
 
     def _check_host(self, request: Request) -> Fault | None:
         if self.hosts == 1:
-            for name, value in request.headers:
-                if name == b"host" and not is_authority(value):
-                    return self._fail(400, "malformed Host")
-            return None
+            return None if is_authority(self.host) else self._fail(400, "malformed Host")
         if self.hosts or request.http_version == "1.1":
             return self._fail(400, "a request has exactly one Host")
         return None

@@ -1,9 +1,10 @@
 cdef int EMPTY, LENGTH, CHUNKED, CLOSE
 cdef int PLAIN, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DATE, SERVER
 cdef dict _names
-cdef dict _status_lines
+cdef dict _status_lines, _lengths
 
 cpdef bytes status_line(int status)
+cpdef bytes content_length(long long length)
 
 cdef class Defaults:
     cdef public bytes date, server, extra, lines

@@ -18,6 +18,7 @@ KINDS = {
     b"server": SERVER,
 }
 MAX_KNOWN_NAMES = 1024
+MAX_KNOWN_LENGTHS = 4096
 # `int in bytes` is one memchr; `bytes in bytes` first raises and drops a TypeError inside CPython: 0.3 us.
 NUL, LF, CR = 0, 10, 13
 LAST_CHUNK = b"0\r\n\r\n"
@@ -25,6 +26,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 # A name as applications spell it -> (`b"name: "`, kind).
 _names: dict[bytes, tuple[bytes, int]] = {}
 _status_lines: dict[int, bytes] = {}
+_lengths: dict[int, bytes] = {}
 
 
 class FieldError(ValueError):
@@ -36,6 +38,16 @@ def status_line(status: int) -> bytes:
     line = _status_lines.get(status)
     if line is None:
         line = _status_lines[status] = f"HTTP/1.1 {status} {reason(status)}\r\n".encode("ascii")
+    return line
+
+
+def content_length(length: int) -> bytes:
+    """Return the Content-Length line; those of small bodies are kept."""
+    line = _lengths.get(length)
+    if line is None:
+        line = b"content-length: %d\r\n" % length
+        if length < MAX_KNOWN_LENGTHS:
+            _lengths[length] = line
     return line
 
 
@@ -186,14 +198,14 @@ class ResponseWriter:
         if forbids_body(self.status):
             self.framing = EMPTY
             if self.content_length >= 0 and self.status == 304:
-                parts.append(b"content-length: %d\r\n" % self.content_length)
+                parts.append(content_length(self.content_length))
         elif self.content_length >= 0 and not (trailers and not self.version_1_0):
             self.framing = EMPTY if self.head_request else LENGTH
-            parts.append(b"content-length: %d\r\n" % self.content_length)
+            parts.append(content_length(self.content_length))
         elif length >= 0 and not trailers:
             self.framing = EMPTY if self.head_request else LENGTH
             if length or not self.head_request:
-                parts.append(b"content-length: %d\r\n" % length)
+                parts.append(content_length(length))
         elif self.head_request:
             self.framing = EMPTY
         elif self.version_1_0:
