@@ -45,7 +45,7 @@ def _option(name: str, entry: Setting) -> click.Option:
     shown = "" if default in (None, (), "") else {True: "on", False: "off"}.get(default, default)
     text = entry.help + (f"  [{shown}]" if shown != "" else "")
     said = flag(name, entry)
-    if isinstance(entry.kind, Switch):
+    if isinstance(entry.kind, Switch) and not entry.kind.valued:
         return click.Option([f"{said}/--no-{said[2:]}", name], default=None, help=text)
     return click.Option([said, *entry.flags[1:], name], multiple=entry.kind.many, metavar=entry.kind.metavar, help=text)
 

@@ -4,7 +4,6 @@ Some have nothing left to decide and only warn; some name what is not built yet,
 where the user would otherwise believe to have it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +13,10 @@ from portico.server.config import Given
 
 ONE_PARSER = "there is one HTTP/1.1 parser"
 NO_HTTP2 = "HTTP/2 is not built yet; HTTP/1.1 is served"
-NO_WEBSOCKETS = "WebSockets are not built yet"
+ONE_CODEC = "there is one WebSocket implementation"
 NO_RELOAD = "there is no --reload yet"
 HEAD_SIZE = "h11_max_incomplete_event_size"
+WS_IMPLEMENTATIONS = ("websockets", "websockets-sansio", "wsproto")  # values of --ws
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,6 @@ def _not_built(what: str, **more: Any) -> Foreign:
 FOREIGN = {
     "http": Foreign(ONE_PARSER, harmless=("auto", "httptools")),
     "http2": Foreign(NO_HTTP2, switch="--no-http2"),
-    "ws": Foreign(NO_WEBSOCKETS, harmless=("auto", "none")),
-    "ws_max_size": Foreign(NO_WEBSOCKETS),
-    "ws_max_queue": Foreign(NO_WEBSOCKETS),
-    "ws_ping_interval": Foreign(NO_WEBSOCKETS),
-    "ws_ping_timeout": Foreign(NO_WEBSOCKETS),
-    "ws_per_message_deflate": Foreign(NO_WEBSOCKETS),
     "workers": _not_built("several worker processes are", harmless=("1",)),
     "limit_max_requests": _not_built("restarting workers is"),
     "limit_max_requests_jitter": Foreign("restarting workers is not built yet", harmless=("0",)),
@@ -77,14 +71,17 @@ def _option(name: str, foreign: Foreign) -> click.Option:
 OPTIONS = [_option(name, foreign) for name, foreign in FOREIGN.items()]
 
 
-def translate(said: Mapping[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
-    """Return the settings that follow from these options, warnings, and problems."""
+def translate(said: dict[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
+    """Return the settings that follow from these options, warnings, and problems; a foreign value of --ws is replaced."""
     warnings: list[str] = []
     problems: list[str] = []
     for name, foreign in FOREIGN.items():
         value = said[name]
         if value and value not in foreign.harmless:
             (problems if foreign.refused else warnings).append(f"{_flag(name)}: {foreign.says}")
+    if said["ws"] in WS_IMPLEMENTATIONS:
+        said["ws"] = "auto"
+        warnings.append(f"--ws: {ONE_CODEC}")
     size = said[HEAD_SIZE]
     given = {"limit_request_head": Given(size, _flag(HEAD_SIZE), is_text=True)} if size is not None else {}
     return given, warnings, problems

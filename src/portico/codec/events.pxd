@@ -1,8 +1,8 @@
 cdef class Request:
     cdef public str method, path, http_version
     cdef public bytes target, raw_path, query_string
-    cdef public list headers
-    cdef public bint keep_alive, has_body, expects_continue, wants_trailers, forwarded
+    cdef public list headers, upgrades
+    cdef public bint keep_alive, has_body, expects_continue, wants_trailers, forwarded, connection_upgrade
     cdef public object content_length
 
 cdef class Data:
@@ -14,3 +14,4 @@ cdef class End:
 cdef class Fault:
     cdef public int status
     cdef public str reason
+    cdef public bytes fields

@@ -5,6 +5,7 @@ class Request:
     """The head of a request; `Data` and `End` follow only where `has_body` is true."""
 
     __slots__ = (
+        "connection_upgrade",
         "content_length",
         "expects_continue",
         "forwarded",
@@ -17,6 +18,7 @@ class Request:
         "query_string",
         "raw_path",
         "target",
+        "upgrades",
         "wants_trailers",
     )
 
@@ -34,6 +36,8 @@ class Request:
         self.expects_continue = False
         self.wants_trailers = False  # `TE: trailers`
         self.forwarded = False  # has a field that a proxy sets
+        self.upgrades: list[bytes] | None = None  # members of Upgrade, lower-case; None without the field
+        self.connection_upgrade = False  # `Connection: upgrade`
 
 
 class Data:
@@ -57,11 +61,12 @@ class End:
 class Fault:
     """The peer broke a rule: answer with this status, close, and read nothing more."""
 
-    __slots__ = ("reason", "status")
+    __slots__ = ("fields", "reason", "status")
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, fields: bytes = b"") -> None:
         self.status = status
         self.reason = reason
+        self.fields = fields  # field lines that the status asks for
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fault) and (self.status, self.reason) == (other.status, other.reason)

@@ -30,7 +30,8 @@ from portico.server.values import (
 )
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
-APP, LISTENING, HTTP, LIMITS, LOGGING = "Application", "Listening", "HTTP", "Limits and timeouts", "Logging"
+APP, LISTENING, HTTP, WEBSOCKET = "Application", "Listening", "HTTP", "WebSocket"
+LIMITS, LOGGING = "Limits and timeouts", "Logging"
 
 
 class ConfigError(PorticoError):
@@ -157,6 +158,29 @@ class Config:
         "Trusted proxies: addresses, networks, unix (peers of unix sockets) or * (everybody), separated by commas; "
         "$FORWARDED_ALLOW_IPS replaces the default.",
         variable="FORWARDED_ALLOW_IPS",
+    )
+
+    ws: str = _setting(
+        "auto", Choice("auto", "none"), WEBSOCKET, "Open WebSockets; none: answer as if the client had not asked for one."
+    )
+    ws_max_size: int = _setting(
+        16777216, Whole(1), WEBSOCKET, "Bytes of a message that a client sends, decompressed (1009)."
+    )
+    ws_max_queue: int = _setting(
+        32, Whole(1), WEBSOCKET, "Messages that wait for the application before reading pauses; at 64 KB it pauses too."
+    )
+    ws_ping_interval: float | None = _setting(
+        20.0, Seconds(0), WEBSOCKET, "Seconds between pings to a client; 0 or none sends none.", optional=True
+    )
+    ws_ping_timeout: float | None = _setting(
+        20.0,
+        Seconds(0),
+        WEBSOCKET,
+        "Seconds after a ping in which a client must have sent something; 0 or none waits for ever.",
+        optional=True,
+    )
+    ws_per_message_deflate: bool = _setting(
+        True, Switch(valued=True), WEBSOCKET, "Compress messages where the client offers it (permessage-deflate)."
     )
 
     limit_request_line: int = _setting(8190, Whole(16, 2**31 - 1), LIMITS, "Bytes of a request line (414).")

@@ -1,31 +1,28 @@
 """One HTTP/1 connection: bytes in -> reader -> exchange; response pieces -> writer -> transport.
 
-Requests are served one after the other, in order; the bytes of those that come early wait unread in the reader.
+Requests are served one after the other, in order; the bytes of those that come early wait unread in the reader. After
+an upgrade the bytes go to and come from a WebSocket session, as they are.
 """
 
-import asyncio
 from typing import Any
 
-from portico.asgi import ClientDisconnected
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http1.reader import RequestReader
 from portico.codec.http1.writer import ResponseWriter, status_line
+from portico.codec.websocket.handshake import accept_value, read_handshake
 from portico.server.deadlines import NEVER
-from portico.server.exchange import Exchange, Stream
-from portico.server.proxies import forwarded
+from portico.server.exchange import Exchange
+from portico.server.scopes import Scopes
 from portico.server.sendfile import send_file
-from portico.server.service import ASGI, Service, logger
+from portico.server.service import Service, logger
+from portico.server.session import Session
+from portico.server.stream import Stream
 
 # IDLE: between requests, or in the head of one. BUSY: an exchange is running. DRAINING: its response is complete and
-# the rest of its body is read and dropped. LINGERING: our side is closed; what comes is dropped until the peer closes.
-IDLE, BUSY, DRAINING, LINGERING, CLOSING, CLOSED = range(6)
+# the rest of its body is read and dropped. UPGRADED: the bytes are a session's. LINGERING: our side is closed; what
+# comes is dropped until the peer closes.
+IDLE, BUSY, DRAINING, UPGRADED, LINGERING, CLOSING, CLOSED = range(7)
 
-EXTENSIONS_1_0: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
-EXTENSIONS: dict[str, Any] = {
-    **EXTENSIONS_1_0,
-    "http.response.early_hint": {},
-    "portico.http.request.trailers": {},
-}
 JOIN_LIMIT = 16384  # bytes; a larger body is written beside its head rather than copied behind it
 MAX_DRAIN = 65536  # bytes of an unread body that are dropped to keep the connection
 MAX_LINGER = 1 << 23  # bytes dropped after our side was closed
@@ -37,7 +34,6 @@ class Connection(Stream):
 
     __slots__ = (
         "advancing",
-        "client",
         "continue_due",
         "deadline",
         "drained",
@@ -47,31 +43,23 @@ class Connection(Stream):
         "reader",
         "reading_paused",
         "scheduled",
-        "scheme",
-        "server",
-        "service",
+        "scopes",
+        "session",
         "slot",
-        "template",
         "transport",
-        "trusted",
         "unsent",
-        "waiters",
         "writer",
     )
 
     def __init__(self, service: Service) -> None:
-        super().__init__()
-        self.service = service
+        super().__init__(service)
         self.reader = RequestReader(service.limits)
         self.writer = ResponseWriter(service.defaults)
         self.transport: Any = None
         self.exchange: Exchange | None = None
         self.phase = IDLE
-        self.template: dict[str, Any] | None = None
-        self.client: tuple[str, int] | None = None
-        self.server: tuple[str, int | None] | None = None
-        self.scheme = "http"
-        self.trusted = False
+        self.session: Session | None = None
+        self.scopes: Scopes | None = None
         self.reading_paused = False
         self.eof = False
         self.advancing = False
@@ -81,7 +69,6 @@ class Connection(Stream):
         self.slot = -1
         self.deadline = NEVER
         self.scheduled = NEVER
-        self.waiters: list[asyncio.Future[None]] | None = None
 
     # The transport's callbacks
 
@@ -99,12 +86,13 @@ class Connection(Stream):
         service.connections.add(self)
         peer = transport.get_extra_info("peername")
         name = transport.get_extra_info("sockname")
-        self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        server: tuple[str, int | None] | None = None
         if isinstance(name, tuple):
-            self.server = (str(name[0]), int(name[1]))
+            server = (str(name[0]), int(name[1]))
         elif name:
-            self.server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
-        self.trusted = service.trust is not None and service.trust.trusts(self.client)
+            server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
+        self.scopes = Scopes(service, client, server, "http")
         self._set_deadline(service.now + service.timeout_header)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -119,13 +107,20 @@ class Connection(Stream):
         self.exchange = None
         if exchange is not None:
             exchange.disconnect()
-        self._wake()
+        session = self.session
+        self.session = None
+        if session is not None:
+            session.hang_up()
+        self.wake_writers()
         if service.stopping:
             service.check_idle()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
         phase = self.phase
+        if phase == UPGRADED:
+            self.session.feed(data)  # type: ignore[union-attr]
+            return
         if phase >= LINGERING:
             self.drained += len(data)
             if self.drained > MAX_LINGER:
@@ -135,7 +130,7 @@ class Connection(Stream):
         reader.feed(data)
         if phase == BUSY and self._body_done():
             if reader.buffered() > self.service.limit_pipeline:
-                self._pause_reading()
+                self.pause_reading()
             return
         self.advance()
 
@@ -153,6 +148,8 @@ class Connection(Stream):
             else:
                 self._refuse(Fault(400, "incomplete body"))  # RFC 9112 §8
             return self.phase < CLOSED
+        if self.phase == UPGRADED and self.session is not None:
+            self.session.hang_up()
         return False
 
     def pause_writing(self) -> None:
@@ -163,7 +160,10 @@ class Connection(Stream):
     def resume_writing(self) -> None:
         """The transport's buffer has room again."""
         self.paused = False
-        self._wake()
+        self.wake_writers()
+        if self.phase == UPGRADED and self.session is not None:
+            self.deadline = NEVER
+            self.session.resume_writing()
         self._set_phase_deadline()
 
     # Requests
@@ -217,64 +217,29 @@ class Connection(Stream):
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             self._answer(503, b"retry-after: 1\r\n", "Service Unavailable")
             return
-        exchange = Exchange(self, service, request, self._scope(request))
+        if request.upgrades is not None and service.websockets and b"websocket" in request.upgrades:
+            self._begin_session(request)
+            return
+        exchange = Exchange(self, service, request, self.scopes.http(request))
         self.exchange = exchange
         self.phase = BUSY
         exchange.run()
 
-    def _scope(self, request: Request) -> dict[str, Any]:
-        """Return the ASGI scope; what is the same for the whole connection is copied from a template."""
-        template = self.template
-        if template is None:
-            template = self.template = self._make_template()
-        scope = template.copy()
-        path = request.path
-        root_path = self.service.root_path
-        if root_path and not (path.startswith(root_path) and path[len(root_path) :][:1] in ("", "/")):
-            path = root_path + path  # ASGI HTTP: `path` includes `root_path`, which a proxy may have stripped
-        scope["http_version"] = request.http_version
-        scope["method"] = request.method
-        scope["path"] = path
-        scope["raw_path"] = request.raw_path
-        scope["query_string"] = request.query_string
-        scope["headers"] = request.headers
-        scope["asgi"] = ASGI.copy()
-        state = self.service.state
-        if state is not None:
-            scope["state"] = state.copy()
-        if request.http_version == "1.0":
-            extensions = EXTENSIONS_1_0.copy()
-        else:
-            extensions = EXTENSIONS.copy()
-            if request.wants_trailers:
-                extensions["http.response.trailers"] = {}
-        scope["extensions"] = extensions
-        if request.forwarded and self.trusted and self.service.trust is not None:
-            client, scheme, server, headers = forwarded(
-                self.service.trust, self.client, self.scheme, self.server, request.headers
-            )
-            scope["client"] = client
-            scope["scheme"] = scheme
-            scope["server"] = server
-            scope["headers"] = headers
-        return scope
+    def _begin_session(self, request: Request) -> None:
+        """Take the opening handshake of a WebSocket; what is not accepted ends the connection.
 
-    def _make_template(self) -> dict[str, Any]:
-        return {
-            "type": "http",
-            "asgi": ASGI,
-            "http_version": "1.1",
-            "server": self.server,
-            "client": self.client,
-            "scheme": self.scheme,
-            "method": "GET",
-            "root_path": self.service.root_path,
-            "path": "/",
-            "raw_path": b"/",
-            "query_string": b"",
-            "headers": (),
-            "extensions": EXTENSIONS,
-        }
+        A client that has sent its first frames without waiting has sent nothing that could be read as a request.
+        """
+        self.writer.keep_alive = False
+        offer = read_handshake(request, self.service.ws_per_message_deflate)
+        if isinstance(offer, Fault):
+            self._refuse(offer)
+            return
+        scope = self.scopes.websocket(request, offer.subprotocols)  # type: ignore[union-attr]
+        session = Session(self, self.service, request, scope, offer)
+        self.exchange = session.handshake
+        self.phase = BUSY
+        session.run()
 
     def _take_data(self, data: bytes) -> None:
         self.continue_due = False
@@ -285,7 +250,7 @@ class Connection(Stream):
             return
         exchange = self.exchange
         if exchange is not None and not exchange.feed_body(data):
-            self._pause_reading()
+            self.pause_reading()
 
     def _take_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         if self.phase == DRAINING:
@@ -298,7 +263,10 @@ class Connection(Stream):
         service = self.service
         self.exchange = None
         if service.stopping or not self.writer.keep_alive:
-            self.close()
+            if self.reader.buffered():
+                self._linger()
+            else:
+                self.close()
             return
         self.phase = IDLE
         self.deadline = service.now + service.timeout_keep_alive
@@ -306,7 +274,7 @@ class Connection(Stream):
             self._set_deadline(self.deadline)
         if not self.advancing:
             if self.reading_paused:
-                self._resume_reading()
+                self.resume_reading()
             if self.eof or self.reader.buffered():
                 self.advance()
 
@@ -327,7 +295,7 @@ class Connection(Stream):
                 return
         else:
             self.writer.expect(False, False, False)
-        self._answer(fault.status, b"", fault.reason)
+        self._answer(fault.status, fault.fields, fault.reason)
 
     def _answer(self, status: int, fields: bytes, text: str) -> None:
         body = b"" if self.writer.head_request else text.encode() + b"\n"
@@ -413,29 +381,8 @@ class Connection(Stream):
         if self.paused:
             await self.drain()
 
-    async def drain(self) -> None:
-        """Wait until more may be written."""
-        while self.paused and self.transport is not None:
-            await self.wait_writable()
-        if self.transport is None:
-            raise ClientDisconnected("the client has disconnected")
-
-    def wait_writable(self) -> asyncio.Future[None]:
-        """Return a future that is done when writing may go on or the connection has gone."""
-        future: asyncio.Future[None] = self.service.loop.create_future()
-        if self.waiters is None:
-            self.waiters = [future]
-        else:
-            self.waiters.append(future)
-        return future
-
-    def _wake(self) -> None:
-        waiters = self.waiters
-        if waiters:
-            self.waiters = None
-            for future in waiters:
-                if not future.done():
-                    future.set_result(None)
+    def is_lost(self) -> bool:
+        return self.transport is None
 
     def want_body(self) -> None:
         if self.continue_due:
@@ -444,7 +391,7 @@ class Connection(Stream):
             if exchange is not None and exchange.is_untouched() and self.transport is not None:
                 self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.reading_paused:
-            self._resume_reading()
+            self.resume_reading()
         self._set_phase_deadline()
 
     def end_response(self) -> None:
@@ -460,7 +407,7 @@ class Connection(Stream):
             self.drained = 0
             self._set_deadline(self.service.now + LINGER_S)
             if self.reading_paused:
-                self._resume_reading()
+                self.resume_reading()
             self.advance()
 
     def cut(self) -> None:
@@ -478,6 +425,31 @@ class Connection(Stream):
     def answer_error(self, status: int, text: str) -> None:
         self._answer(status, b"", text)
 
+    # What a session calls
+
+    def upgrade(self, session: Session, key: bytes, headers: Any) -> bytes:
+        writer = self.writer
+        writer.start(101, [(b"sec-websocket-accept", accept_value(key)), *headers])
+        self.transport.write(writer.switch(b"websocket"))
+        rest = self.reader.rest()
+        self.reader.close()
+        self.exchange = None
+        self.session = session
+        self.phase = UPGRADED
+        self.deadline = NEVER
+        if self.reading_paused:
+            self.resume_reading()
+        return rest
+
+    def write(self, head: bytes, payload: bytes) -> None:
+        if len(payload) < JOIN_LIMIT:
+            self.transport.write(head + payload)
+        else:
+            self.transport.writelines((head, payload))
+
+    def finish(self) -> None:
+        self._linger()
+
     # Closing
 
     def is_idle(self) -> bool:
@@ -488,6 +460,8 @@ class Connection(Stream):
         """Close now if idle; otherwise after the response in flight."""
         if self.is_idle():
             self.close()
+        elif self.session is not None:
+            self.session.shutdown()
 
     def close(self) -> None:
         """Close once what was written has gone."""
@@ -516,17 +490,17 @@ class Connection(Stream):
         self.reader.close()
         transport.write_eof()
         if self.reading_paused:
-            self._resume_reading()
+            self.resume_reading()
         self._set_deadline(self.service.now + LINGER_S)
 
     # Flow
 
-    def _pause_reading(self) -> None:
+    def pause_reading(self) -> None:
         if not self.reading_paused and self.transport is not None and not self.eof:
             self.reading_paused = True
             self.transport.pause_reading()
 
-    def _resume_reading(self) -> None:
+    def resume_reading(self) -> None:
         self.reading_paused = False
         if self.transport is not None and not self.eof:
             self.transport.resume_reading()

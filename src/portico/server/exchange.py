@@ -1,22 +1,16 @@
-"""One request and its response: scope, receive, send. ASGI's rules (HTTP 2.5) are written here, once for all of HTTP.
+"""One request and its response. ASGI's rules (HTTP 2.5) are written here, once for every version of HTTP."""
 
-`send()` and `receive()` are plain methods that return an awaitable: an already finished one where there is nothing to
-wait for, so that a handler that never waits runs to its end inside `data_received`.
-"""
-
-import asyncio
 import os
-import sys
-from contextvars import Context
 from time import perf_counter
-from types import CoroutineType
 from typing import Any
 
-from portico.asgi import ClientDisconnected, Message, MessageError, PorticoError
+from portico.asgi import ClientDisconnected, Message, MessageError
 from portico.codec.events import Request
 from portico.codec.http1.writer import FieldError, field_lines
 from portico.http.status import forbids_body
+from portico.server.call import READY, Call
 from portico.server.service import Service, logger
+from portico.server.stream import Stream
 
 # How far the response is. HELD: the head waits for the first piece of the body; nothing has been written.
 WAITING, HELD, STREAMING, TRAILERS, COMPLETE = range(5)
@@ -29,127 +23,15 @@ EXPECTED = {
 KNOWN_MESSAGES = frozenset(
     "http.response." + name for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
 )
-EAGER = sys.version_info >= (3, 12)
-Task: Any = asyncio.Task
 MAX_QUEUED = 65536  # bytes of the body that wait for the application before reading pauses
 
 
-class Ready:
-    """An awaitable that is already finished, with None; it satisfies `collections.abc.Coroutine` and is shared."""
-
-    __slots__ = ()
-
-    def __await__(self) -> "Ready":
-        return self
-
-    def __iter__(self) -> "Ready":
-        return self
-
-    def __next__(self) -> None:
-        raise StopIteration
-
-    def send(self, value: object) -> None:
-        raise StopIteration
-
-    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
-        raise kind if value is None else value
-
-    def close(self) -> None:
-        pass
-
-
-READY = Ready()
-
-
-class Receiving:
-    """What `receive()` returns: takes the event that is there when it is awaited, or waits for one."""
-
-    __slots__ = ("exchange",)
-
-    def __init__(self, exchange: "Exchange") -> None:
-        self.exchange = exchange
-
-    def __await__(self) -> "Receiving":
-        return self
-
-    def __iter__(self) -> "Receiving":
-        return self
-
-    def __next__(self) -> Any:
-        event = self.exchange.take()
-        if event is not None:
-            raise StopIteration(event)
-        # The protocol between a Task and what it awaits: a future that says it is being waited for.
-        future = self.exchange.wait()
-        future._asyncio_future_blocking = True
-        return future
-
-    def send(self, value: object) -> Any:
-        return self.__next__()
-
-    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
-        raise kind if value is None else value
-
-    def close(self) -> None:
-        pass
-
-
-class Stream:
-    """What an exchange writes to: one subclass for each HTTP version."""
-
-    __slots__ = ("paused",)
-
-    def __init__(self) -> None:
-        self.paused = False  # more than enough is waiting to be written
-
-    def start_response(self, status: int, headers: Any) -> int:
-        """Check and keep the head; return the declared length of the body, -1 where there is none."""
-        raise AssertionError
-
-    def write_body(self, data: bytes, more: bool, first: bool, trailers: bool) -> None:
-        """Write a piece of the body, the first one together with the head."""
-        raise AssertionError
-
-    def write_trailers(self, lines: list[bytes]) -> None:
-        """End the body with trailers."""
-        raise AssertionError
-
-    def write_early_hints(self, lines: list[bytes]) -> None:
-        """Write a 103 response."""
-        raise AssertionError
-
-    def write_file(self, file: int, offset: int, count: int, more: bool, first: bool) -> Any:
-        """Write a piece of the body out of a file, and return a coroutine that waits until it has gone."""
-        raise AssertionError
-
-    def drain(self) -> Any:
-        """Return a coroutine that waits until more may be written; it raises ClientDisconnected when the peer goes."""
-        raise AssertionError
-
-    def want_body(self) -> None:
-        """The application waits for the body."""
-        raise AssertionError
-
-    def end_response(self) -> None:
-        """The response is complete."""
-        raise AssertionError
-
-    def cut(self) -> None:
-        """Break off, so that the client sees that the response is not whole."""
-        raise AssertionError
-
-    def answer_error(self, status: int, text: str) -> None:
-        """Answer in the application's place and close."""
-        raise AssertionError
-
-
-class Exchange:
+class Exchange(Call):
     """One request, from its scope to its complete response."""
 
     __slots__ = (
         "body_done",
         "chunks",
-        "counted",
         "delivered",
         "expected",
         "gone",
@@ -159,24 +41,19 @@ class Exchange:
         "request",
         "request_trailers",
         "response_headers",
-        "scope",
         "sent",
-        "service",
         "started",
         "state",
         "status",
         "stream",
         "trailer_lines",
         "trailers",
-        "waiters",
     )
 
     def __init__(self, stream: Stream, service: Service, request: Request, scope: dict[str, Any]) -> None:
+        self.begin(service, scope)
         self.stream = stream
-        self.service = service
         self.request = request
-        self.scope = scope
-        self.counted = False
         self.state = WAITING
         self.status = 0
         self.response_headers: Any = ()
@@ -192,65 +69,14 @@ class Exchange:
         self.request_trailers: list[tuple[bytes, bytes]] | None = None
         self.gone = False  # nothing can be written any more
         self.hung_up = False  # the peer has closed its side
-        self.waiters: list[asyncio.Future[None]] | None = None
         self.started = perf_counter() if service.access_log is not None else 0.0
 
-    # Running the application
+    # The end of the application
 
-    def run(self) -> None:
-        """Call the application in a task; one that never waits has finished when this returns."""
-        service = self.service
-        self.counted = True
-        service.active += 1
-        try:
-            coroutine = service.app(self.scope, self.receive, self.send)
-            task = self._start_task(coroutine)
-        except Exception as error:
-            self._release()
-            self.fail(error)
+    def ended(self, error: BaseException | None) -> None:
+        """Log what is the application's fault, and see to it that there is an answer."""
+        if error is None and self.state == COMPLETE:
             return
-        if task.done():
-            self.on_done(task)
-        else:
-            service.tasks.add(task)
-            task.add_done_callback(self.on_waited)
-
-    def _start_task(self, coroutine: Any) -> Any:
-        service = self.service
-        context = Context() if service.fresh_context else None
-        if type(coroutine) is not CoroutineType and not asyncio.iscoroutine(coroutine):
-            coroutine = _as_coroutine(coroutine)
-        if EAGER:
-            return Task(coroutine, loop=service.loop, context=context, eager_start=True)
-        return Task(coroutine, loop=service.loop, context=context)
-
-    def on_done(self, task: Any) -> None:
-        """The application has returned, raised or been cancelled."""
-        self._release()
-        try:
-            error = task.exception()
-        except asyncio.CancelledError:
-            if self.state != COMPLETE:
-                self.abandon()
-        else:
-            if error is not None or self.state != COMPLETE:
-                self.fail(error)
-
-    def on_waited(self, task: Any) -> None:
-        """A task that did not finish at once is done."""
-        self.service.tasks.discard(task)
-        self.on_done(task)
-        if self.service.stopping:
-            self.service.check_idle()
-
-    def _release(self) -> None:
-        """Count no more towards the limit of concurrent requests; what runs after the response is not the client's."""
-        if self.counted:
-            self.counted = False
-            self.service.active -= 1
-
-    def fail(self, error: BaseException | None) -> None:
-        """The application raised, or returned without a complete response."""
         if isinstance(error, ClientDisconnected) and self.gone:
             return
         if error is not None:
@@ -277,9 +103,9 @@ class Exchange:
             self.stream.answer_error(500, "Internal Server Error")
         else:
             self.stream.cut()
-        self._log()
+        self.log()
 
-    def _log(self) -> None:
+    def log(self) -> None:
         log = self.service.access_log
         if log is not None:
             request = self.request
@@ -297,10 +123,6 @@ class Exchange:
             self.service.log_pending()
 
     # The request's body
-
-    def receive(self) -> Receiving:
-        """Return an awaitable of the next event (ASGI HTTP: `http.request` or `http.disconnect`)."""
-        return Receiving(self)
 
     def take(self) -> Message | None:
         """Return the next event, or None while there is none."""
@@ -336,30 +158,12 @@ class Exchange:
         """Tell whether the response is complete."""
         return self.state == COMPLETE
 
-    def wait(self) -> Any:
-        """Return a future that is done when there may be an event."""
-        future = self.service.loop.create_future()
-        if self.waiters is None:
-            self.waiters = [future]
-        else:
-            self.waiters.append(future)
-        return future
-
-    def wake(self) -> None:
-        """Let everybody who waits look again."""
-        waiters = self.waiters
-        if waiters:
-            self.waiters = None
-            for future in waiters:
-                if not future.done():
-                    future.set_result(None)
-
     def feed_body(self, data: bytes) -> bool:
         """Take a piece of the body; return whether more should be read now."""
         self.chunks.append(data)
         self.queued += len(data)
-        if self.waiters:
-            self.wake()
+        if self.waiters is not None:
+            self.resume()
             return True
         return self.queued < MAX_QUEUED
 
@@ -367,7 +171,7 @@ class Exchange:
         """The body is whole."""
         self.body_done = True
         self.request_trailers = trailers
-        self.wake()
+        self.resume()
 
     def hang_up(self) -> None:
         """The peer has closed its side; it may still read."""
@@ -459,10 +263,10 @@ class Exchange:
 
     def _complete(self) -> None:
         self.state = COMPLETE
-        self._release()
+        self.release()
         self.wake()
         if self.service.access_log is not None:
-            self._log()
+            self.log()
         self.stream.end_response()
 
     def _send_other(self, kind: object, message: Message) -> Any:
@@ -553,9 +357,3 @@ class Exchange:
             else:
                 self._complete()
 
-
-async def _as_coroutine(awaitable: Any) -> None:
-    """Run an application that returned something awaitable that is no coroutine."""
-    if not hasattr(awaitable, "__await__"):
-        raise PorticoError(f"an ASGI application returns an awaitable, not {awaitable!r}: is it `async def`?")
-    await awaitable

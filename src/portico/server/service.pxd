@@ -7,9 +7,10 @@ cdef class Service:
     cdef public object app, loop, deadlines, idle, timer, trust
     cdef public dict state
     cdef public set connections, tasks
-    cdef public Py_ssize_t active, limit_concurrency, limit_connections, limit_pipeline
-    cdef public bint stopping, fresh_context, send_date, log_flush_due
+    cdef public Py_ssize_t active, limit_concurrency, limit_connections, limit_pipeline, ws_max_queue
+    cdef public long long ws_max_size
+    cdef public bint stopping, fresh_context, send_date, log_flush_due, websockets, ws_per_message_deflate
     cdef public str root_path
     cdef public Limits limits
     cdef public Defaults defaults
-    cdef public double now, tick, timeout_body, timeout_header, timeout_keep_alive, timeout_write
+    cdef public double now, tick, timeout_body, timeout_header, timeout_keep_alive, timeout_write, ws_ping_interval, ws_ping_timeout

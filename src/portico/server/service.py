@@ -53,6 +53,12 @@ class Service:
         "timeout_write",
         "timer",
         "trust",
+        "websockets",
+        "ws_max_queue",
+        "ws_max_size",
+        "ws_per_message_deflate",
+        "ws_ping_interval",
+        "ws_ping_timeout",
     )
 
     def __init__(
@@ -78,13 +84,22 @@ class Service:
         self.timeout_keep_alive = config.timeout_keep_alive
         self.timeout_body = config.timeout_body
         self.timeout_write = config.timeout_write
+        self.websockets = config.ws != "none"
+        self.ws_max_size = config.ws_max_size
+        self.ws_max_queue = config.ws_max_queue
+        self.ws_ping_interval = config.ws_ping_interval or 0.0
+        self.ws_ping_timeout = config.ws_ping_timeout or 0.0
+        self.ws_per_message_deflate = config.ws_per_message_deflate
         self.fresh_context = config.reset_contextvars
         self.send_date = config.date_header
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in config.headers)
         named = {name.lower() for name, _ in config.headers}
         server = b"server: portico\r\n" if config.server_header and "server" not in named else b""
         self.defaults = Defaults(server, lines.encode("latin-1"))
-        timeouts = (self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write)
+        timeouts = (
+            self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write,
+            self.ws_ping_interval, self.ws_ping_timeout,
+        )  # fmt: skip
         self.tick = min(1.0, *(timeout / 4 for timeout in timeouts if timeout > 0))
         self.now = time.monotonic()
         self.deadlines = Deadlines(self.tick, self.now)

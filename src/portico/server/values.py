@@ -48,7 +48,12 @@ class Text(Kind):
 
 
 class Switch(Kind):
-    """On or off."""
+    """On or off: a flag of its own for each, or an option that takes true or false where it is `valued`."""
+
+    metavar = "BOOLEAN"
+
+    def __init__(self, *, valued: bool = False) -> None:
+        self.valued = valued
 
     def read(self, text: str) -> object:
         if text.lower() not in TRUE + FALSE:

@@ -1,7 +1,7 @@
 from portico.codec.events cimport Data, End, Fault, Request
 
 cdef int HEAD, LENGTH, CHUNKED, BROKEN
-cdef int PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED
+cdef int PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED, UPGRADE
 cdef dict KINDS, NAMES, METHODS
 
 cdef class Limits:
@@ -18,7 +18,7 @@ cdef class RequestReader:
     cdef public Request request
     cdef public list headers
     cdef public Fault fault
-    cdef public bytes host, length, transfer_encoding, connection, expect, te
+    cdef public bytes host, length, transfer_encoding, connection, expect, te, upgrade
 
     cdef _forget_head(self)
     cpdef feed(self, bytes data)

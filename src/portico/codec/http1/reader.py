@@ -16,7 +16,7 @@ from portico.http.urls import decode_path, is_authority, is_target, split_absolu
 HEAD, LENGTH, CHUNKED, BROKEN = range(4)
 
 # Fields that steer the reading of a request.
-PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED = range(8)
+PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED, UPGRADE = range(9)
 KINDS = {
     b"host": HOST,
     b"content-length": CONTENT_LENGTH,
@@ -24,6 +24,7 @@ KINDS = {
     b"connection": CONNECTION,
     b"expect": EXPECT,
     b"te": TE,
+    b"upgrade": UPGRADE,
     b"forwarded": FORWARDED,
     b"x-forwarded-for": FORWARDED,
     b"x-forwarded-host": FORWARDED,
@@ -89,6 +90,7 @@ class RequestReader:
         "state",
         "te",
         "transfer_encoding",
+        "upgrade",
     )
 
     def __init__(self, limits: Limits) -> None:
@@ -113,6 +115,7 @@ class RequestReader:
         self.connection: bytes | None = None
         self.expect: bytes | None = None
         self.te: bytes | None = None
+        self.upgrade: bytes | None = None
 
     def feed(self, data: bytes) -> None:
         """Append bytes from the peer."""
@@ -274,6 +277,8 @@ class RequestReader:
             self.expect = _join(self.expect, value)
         elif kind == TE:
             self.te = _join(self.te, value)
+        elif kind == UPGRADE:
+            self.upgrade = _join(self.upgrade, value)
         elif self.request is not None:
             self.request.forwarded = True
 
@@ -285,6 +290,8 @@ class RequestReader:
             return fault
         if self.connection is not None:
             self._read_connection(request, self.connection)
+        if self.upgrade is not None and request.http_version == "1.1":  # RFC 9110 §7.8: not in HTTP/1.0
+            request.upgrades = list_members(self.upgrade)
         if self.te is not None:
             request.wants_trailers = b"trailers" in list_members(self.te)
         if self.expect is not None and request.http_version == "1.1":
@@ -343,6 +350,7 @@ class RequestReader:
             request.keep_alive = False
         elif b"keep-alive" in options:
             request.keep_alive = True
+        request.connection_upgrade = b"upgrade" in options
 
     def _read_framing(self, request: Request) -> Fault | None:
         """Decide how the body ends (RFC 9112 §6.3)."""

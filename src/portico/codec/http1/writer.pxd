@@ -21,5 +21,7 @@ cdef class ResponseWriter:
     cpdef expect(self, bint head_request, bint version_1_0, bint keep_alive)
     cpdef start(self, int status, object headers)
     cdef bint _steer(self, int kind, bytes value) except -1
+    cdef list _first_pieces(self)
+    cpdef bytes switch(self, bytes protocol)
     cpdef list head(self, long long length, bint trailers)
     cpdef body(self, list parts, bytes data, bint more, bint trailers)

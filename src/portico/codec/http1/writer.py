@@ -184,8 +184,8 @@ class ResponseWriter:
             self.has_server = True
         return kind != TRANSFER_ENCODING  # RFC 9112 §6.1: the framing is ours
 
-    def head(self, length: int, trailers: bool) -> list[bytes]:
-        """Return the pieces of the head, given the length of the whole body (-1: more is to come)."""
+    def _first_pieces(self) -> list[bytes]:
+        """Return the status line, the fields that the server adds, and the application's."""
         defaults = self.defaults
         parts = [status_line(self.status)]
         if self.has_date or self.has_server:
@@ -195,6 +195,17 @@ class ResponseWriter:
         else:
             parts.append(defaults.lines)
         parts += self.fields
+        return parts
+
+    def switch(self, protocol: bytes) -> bytes:
+        """Return a 101 response (RFC 9110 §15.2.2), whose fields `start` has taken."""
+        parts = self._first_pieces()
+        parts.append(b"upgrade: %b\r\nconnection: upgrade\r\n\r\n" % protocol)
+        return b"".join(parts)
+
+    def head(self, length: int, trailers: bool) -> list[bytes]:
+        """Return the pieces of the head, given the length of the whole body (-1: more is to come)."""
+        parts = self._first_pieces()
         if forbids_body(self.status):
             self.framing = EMPTY
             if self.content_length >= 0 and self.status == 304:

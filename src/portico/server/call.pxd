@@ -1,0 +1,38 @@
+from portico.server.service cimport Service
+
+cdef class Ready:
+    pass
+
+cdef bint EAGER
+cdef object Task, current_task
+
+cdef class Receiving:
+    cdef Call call
+
+cdef class Waiter:
+    cdef public object loop, callback, context, reason
+    cdef public bint _asyncio_future_blocking, done, cancelled
+
+    cpdef finish(self)
+    cpdef resume(self)
+
+cdef class Call:
+    cdef public Service service
+    cdef public dict scope
+    cdef public bint counted
+    cdef public list waiters
+
+    cdef begin(self, Service service, dict scope)
+    cpdef take(self)
+    cpdef send(self, message)
+    cpdef ended(self, error)
+    cpdef abandon(self)
+    cpdef run(self)
+    cdef _start_task(self, coroutine)
+    cpdef on_done(self, task)
+    cpdef on_waited(self, task)
+    cpdef release(self)
+    cpdef receive(self)
+    cpdef wait(self)
+    cpdef wake(self)
+    cpdef resume(self)

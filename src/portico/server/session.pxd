@@ -1,0 +1,55 @@
+from portico.codec.events cimport Request
+from portico.codec.websocket.frames cimport frame_head, message_head
+from portico.codec.websocket.reader cimport MessageReader
+from portico.server.call cimport Call
+from portico.server.exchange cimport Exchange
+from portico.server.service cimport Service
+from portico.server.stream cimport Stream
+
+cdef int CONNECTING, DENYING, OPEN, CLOSING, CLOSED
+cdef int ABNORMAL, BINARY, FIN, INTERNAL_ERROR, NORMAL, PONG, RSV1, SERVICE_RESTART, TEXT
+cdef Py_ssize_t MAX_QUEUED, SMALLEST_MESSAGE
+cdef double CLOSE_S, NEVER
+cdef object READY
+
+cdef class Handshake(Exchange):
+    cdef public Session session
+
+cdef class Session(Call):
+    cdef public Stream stream
+    cdef public Handshake handshake
+    cdef public MessageReader reader
+    cdef public object offer, deflater, ending
+    cdef public int state, close_code
+    cdef public str close_reason
+    cdef public bint connected, stalled, reading_paused, by_application, awaits_pong
+    cdef public list queue
+    cdef public Py_ssize_t queued
+    cdef public bytes pong
+    cdef public double close_by, ping_at, pong_by
+    cdef public long long slot
+
+    cpdef take(self)
+    cdef bint _is_refused(self) except -1
+    cpdef feed(self, bytes data)
+    cdef _read(self)
+    cdef _read_on(self)
+    cdef _pause_reading(self)
+    cdef _answer_ping(self, bytes data)
+    cdef _act_on(self, event)
+    cdef _finish(self)
+    cdef _end(self)
+    cpdef hang_up(self)
+    cpdef send(self, message)
+    cdef _send_message(self, message)
+    cdef _close(self, message)
+    cdef _start_closing(self, int code, str reason)
+    cdef _answer(self, kind, message)
+    cdef _accept(self, Handshake handshake, message)
+    cpdef ended(self, error)
+    cpdef abandon(self)
+    cpdef shutdown(self)
+    cpdef resume_writing(self)
+    cdef _close_within(self, double seconds)
+    cpdef check_deadline(self, double now)
+    cdef _keep_alive(self, double now)
