@@ -114,7 +114,7 @@ def test_a_file_can_be_named(nowhere: Path) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("--http", "auto"), ("--ws", "none"), ("--workers", "1"), ("--no-http2",), ("--limit-max-requests-jitter", "0")],
+    [("--http", "auto"), ("--ws", "auto"), ("--workers", "1"), ("--no-http2",), ("--limit-max-requests-jitter", "0")],
 )
 def test_what_changes_nothing_is_taken_in_silence(args: tuple[str, ...]) -> None:
     assert read("main:app", *args) == (Config("main:app"), [])
@@ -122,7 +122,7 @@ def test_what_changes_nothing_is_taken_in_silence(args: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize(
     "args",
-    [("--http", "h11"), ("--http2",), ("--ws", "wsproto"), ("--ws-max-size", "9"), ("--reload-dir", "a")],
+    [("--http", "h11"), ("--http2",), ("--ws", "wsproto"), ("--reload-dir", "a")],
 )
 def test_what_has_no_effect_warns(args: tuple[str, ...]) -> None:
     config, (warning,) = read("main:app", *args)

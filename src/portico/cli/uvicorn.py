@@ -72,7 +72,7 @@ OPTIONS = [_option(name, foreign) for name, foreign in FOREIGN.items()]
 
 
 def translate(said: dict[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
-    """Return the settings that follow from these options, warnings, and problems; a foreign value of --ws is replaced."""
+    """Return the settings that follow from these options, warnings, and problems; replace a foreign value of --ws."""
     warnings: list[str] = []
     problems: list[str] = []
     for name, foreign in FOREIGN.items():

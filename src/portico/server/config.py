@@ -161,7 +161,7 @@ class Config:
     )
 
     ws: str = _setting(
-        "auto", Choice("auto", "none"), WEBSOCKET, "Open WebSockets; none: answer as if the client had not asked for one."
+        "auto", Choice("auto", "none"), WEBSOCKET, "Open WebSockets; none answers as if nobody had asked for one."
     )
     ws_max_size: int = _setting(
         16777216, Whole(1), WEBSOCKET, "Bytes of a message that a client sends, decompressed (1009)."

@@ -9,7 +9,7 @@ from typing import Any
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http1.reader import RequestReader
 from portico.codec.http1.writer import ResponseWriter, status_line
-from portico.codec.websocket.handshake import accept_value, read_handshake
+from portico.codec.websocket.handshake import accept_value, is_handshake, read_handshake
 from portico.server.deadlines import NEVER
 from portico.server.exchange import Exchange
 from portico.server.scopes import Scopes
@@ -217,10 +217,12 @@ class Connection(Stream):
         if service.limit_concurrency and service.active >= service.limit_concurrency:
             self._answer(503, b"retry-after: 1\r\n", "Service Unavailable")
             return
-        if request.upgrades is not None and service.websockets and b"websocket" in request.upgrades:
+        if request.upgrades is not None and service.websockets and is_handshake(request):
             self._begin_session(request)
             return
-        exchange = Exchange(self, service, request, self.scopes.http(request))
+        scopes = self.scopes
+        assert scopes is not None
+        exchange = Exchange(self, service, request, scopes.http(request))
         self.exchange = exchange
         self.phase = BUSY
         exchange.run()
@@ -235,8 +237,9 @@ class Connection(Stream):
         if isinstance(offer, Fault):
             self._refuse(offer)
             return
-        scope = self.scopes.websocket(request, offer.subprotocols)  # type: ignore[union-attr]
-        session = Session(self, self.service, request, scope, offer)
+        scopes = self.scopes
+        assert scopes is not None
+        session = Session(self, self.service, request, scopes.websocket(request, offer.subprotocols), offer)
         self.exchange = session.handshake
         self.phase = BUSY
         session.run()

@@ -356,4 +356,3 @@ class Exchange(Call):
                 self.state = TRAILERS
             else:
                 self._complete()
-

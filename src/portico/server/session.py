@@ -358,7 +358,7 @@ class Session(Call):
         if subprotocol is not None:
             if subprotocol not in offer.subprotocols:  # RFC 6455 §4.2.2
                 raise MessageError(
-                    f"'websocket.accept': the client offers the subprotocols {offer.subprotocols!r}, not {subprotocol!r}"
+                    f"'websocket.accept': the client offers subprotocols {offer.subprotocols!r}, not {subprotocol!r}"
                 )
             fields.append((b"sec-websocket-protocol", subprotocol.encode()))
         agreement = offer.agreement
@@ -411,7 +411,7 @@ class Session(Call):
             logger.error("Exception in ASGI application", exc_info=error)
         elif self.state == CONNECTING and not self._is_refused():
             logger.error(
-                "ASGI application returned without answering the handshake: send 'websocket.accept' or 'websocket.close'"
+                "ASGI application returned without answering: send 'websocket.accept' or 'websocket.close' first"
             )
         if self.state == OPEN:
             self._start_closing(NORMAL if error is None else INTERNAL_ERROR, "")

@@ -1,4 +1,4 @@
-"""What a WebSocket peer sends, as values; a text message is a `str`, a binary one `bytes`, whole and without framing."""
+"""What a WebSocket peer sends, as values; a text message is a `str` and a binary one `bytes`, whole, unframed."""
 
 
 class Ping:

@@ -34,8 +34,16 @@ class Offer:
         self.agreement = agreement
 
 
+def is_handshake(request: Request) -> bool:
+    """Tell whether a request wants to open a WebSocket, rightly or not."""
+    if request.upgrades is None or b"websocket" not in request.upgrades:
+        return False
+    # RFC 9110 §7.8: another request that may be upgraded, such as a POST, is answered as if it said nothing of it.
+    return request.method == "GET" or any(name == b"sec-websocket-key" for name, _ in request.headers)
+
+
 def read_handshake(request: Request, compress: bool) -> Offer | Fault:
-    """Return what a request for an upgrade to `websocket` offers, or the fault that it has (RFC 6455 §4.2.1)."""
+    """Return what a request for an upgrade to `websocket` offers, or the fault in it (RFC 6455 §4.2.1)."""
     if request.method != "GET":
         return Fault(400, "a WebSocket is opened with GET")
     if request.has_body:
@@ -57,11 +65,10 @@ def read_offer(headers: list[tuple[bytes, bytes]], key: bytes, compress: bool) -
     extensions: Extensions = []
     for name, value in headers:
         if name == b"sec-websocket-protocol":
-            for member in value.split(b","):
-                member = member.strip(b" \t")
-                if member and not is_token(member):
+            for member in filter(None, (part.strip(b" \t") for part in value.split(b","))):
+                if not is_token(member):
                     return Fault(400, "malformed Sec-WebSocket-Protocol")
-                if member and member.decode() not in subprotocols:
+                if member.decode() not in subprotocols:
                     subprotocols.append(member.decode())
         elif name == b"sec-websocket-extensions":
             parsed = parse_extensions(value)

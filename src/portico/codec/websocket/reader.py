@@ -89,7 +89,10 @@ class MessageReader:
         self._end()
 
     def next_event(self) -> Event | None:
-        """Return the next event, or None until more bytes are fed; nothing but the same Violation follows one, nothing a Close."""
+        """Return the next event, or None until more bytes are fed.
+
+        Nothing follows a Close, and nothing but the same Violation a Violation.
+        """
         if self.ended:
             return self.violation
         while True:
