@@ -21,7 +21,7 @@ def extensions() -> list[Extension]:
         name = ".".join(source.relative_to("src").with_suffix("").parts)
         found.append(Extension(name, [source.as_posix()], optional=optional))
     for extension in found:
-        extension.cython_directives = {"language_level": "3", "annotation_typing": False}
+        extension.cython_directives = {"language_level": "3", "annotation_typing": False, "binding": False}
     return found
 
 

@@ -33,3 +33,26 @@ async def upload(scope: Any, receive: Any, send: Any) -> None:
         more = event.get("more_body", False)
     await send({**START, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+async def websocket_echo(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "websocket":
+        await plaintext(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        if event.get("text") is not None:
+            await send({"type": "websocket.send", "text": event["text"]})
+        else:
+            await send({"type": "websocket.send", "bytes": event["bytes"]})
+
+
+async def websocket_length(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "websocket":
+        await plaintext(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": str(len(event["bytes"]))})

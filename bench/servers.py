@@ -17,7 +17,7 @@ COMMANDS = {
     "portico": "{python} -m portico run bench.apps:{app} --port {port} --log-level warning {log:--no-access-log}",
     "uvicorn": "{python} -m uvicorn bench.apps:{app} --port {port} --log-level {level} --loop uvloop --http httptools "
     "{log:--no-access-log}",
-    "granian": "{python} -m granian --interface asgi --loop uvloop --no-ws --port {port} --log-level warning "
+    "granian": "{python} -m granian --interface asgi --loop uvloop {granian_ws} --port {port} --log-level warning "
     "{granian_log} bench.apps:{app}",
     "fastpysgi": "{python} -m fastpysgi --host 127.0.0.1 -p {port} bench.apps:{app}",
     "gunicorn": "{python} -m gunicorn -k asgi -b 127.0.0.1:{port} --log-level warning bench.apps:{app}",
@@ -33,7 +33,9 @@ def free_port() -> int:
         return port
 
 
-def command(name: str, app: str, port: int, *, access_log: bool = False, python: str = sys.executable) -> list[str]:
+def command(
+    name: str, app: str, port: int, *, access_log: bool = False, websocket: bool = False, python: str = sys.executable
+) -> list[str]:
     """Return the command line that serves `bench.apps:app`."""
     text = COMMANDS[name].replace("{log:--no-access-log}", "" if access_log else "--no-access-log")
     return text.format(
@@ -42,14 +44,16 @@ def command(name: str, app: str, port: int, *, access_log: bool = False, python:
         port=port,
         level="info" if access_log else "warning",
         granian_log="--access-log" if access_log else "--no-access-log",
-        cloop=compiled_loop() if "{cloop}" in text else "",
+        granian_ws="--ws" if websocket else "--no-ws",
+        cloop=compiled("cloop") if "{cloop}" in text else "",
     ).split()
 
 
-def compiled_loop() -> str:
-    target = HERE / "cloop"
-    if not target.exists() or target.stat().st_mtime < (HERE / "cloop.c").stat().st_mtime:
-        subprocess.run([shutil.which("cc") or "cc", "-O2", "-o", str(target), str(HERE / "cloop.c")], check=True)
+def compiled(name: str) -> str:
+    """Return the path of the program that `bench/{name}.c` makes, built again where the source is newer."""
+    source, target = HERE / f"{name}.c", HERE / name
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run([shutil.which("cc") or "cc", "-O2", "-o", str(target), str(source)], check=True)
     return str(target)
 
 

@@ -1,3 +1,4 @@
+cimport cython
 from portico.server.service cimport Service
 
 cdef class Ready:
@@ -6,8 +7,15 @@ cdef class Ready:
 cdef bint EAGER
 cdef object Task, current_task
 
+cdef object DONE
+
+cdef class Call
+
 cdef class Receiving:
     cdef Call call
+    cdef object steps
+
+    cdef _started(self)
 
 cdef class Waiter:
     cdef public object loop, callback, context, reason
@@ -34,5 +42,7 @@ cdef class Call:
     cpdef release(self)
     cpdef receive(self)
     cpdef wait(self)
+    @cython.locals(waiter=Waiter)
     cpdef wake(self)
+    @cython.locals(waiter=Waiter)
     cpdef resume(self)

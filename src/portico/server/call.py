@@ -8,7 +8,7 @@ that takes the event which is there when it is awaited. So a handler that never 
 import asyncio
 import sys
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from contextvars import Context
 from types import CoroutineType
 from typing import Any
@@ -21,19 +21,17 @@ Task: Any = asyncio.Task
 current_task = asyncio.current_task
 
 
+# An iterator that is at its end says so without raising anything, unlike `raise StopIteration`: 0.4 us a message.
+DONE = iter(())
+
+
 class Ready:
     """An awaitable that is already finished, with None; it satisfies `collections.abc.Coroutine` and is shared."""
 
     __slots__ = ()
 
-    def __await__(self) -> "Ready":
-        return self
-
-    def __iter__(self) -> "Ready":
-        return self
-
-    def __next__(self) -> None:
-        raise StopIteration
+    def __await__(self) -> Iterator[None]:
+        return DONE
 
     def send(self, value: object) -> None:
         raise StopIteration
@@ -51,31 +49,37 @@ READY = Ready()
 class Receiving:
     """What `receive()` returns: takes the event that is there when it is awaited, or waits for one."""
 
-    __slots__ = ("call",)
+    __slots__ = ("call", "steps")
 
     def __init__(self, call: "Call") -> None:
         self.call = call
+        self.steps: Generator[Any, None, Any] | None = None
 
-    def __await__(self) -> "Receiving":
-        return self
+    def __await__(self) -> "Generator[Any, None, Any]":
+        return self._take()
 
-    def __iter__(self) -> "Receiving":
-        return self
+    def _take(self) -> "Generator[Any, None, Any]":
+        call = self.call
+        while True:
+            event = call.take()
+            if event is not None:
+                return event
+            yield call.wait()
 
-    def __next__(self) -> Any:
-        event = self.call.take()
-        if event is not None:
-            raise StopIteration(event)
-        return self.call.wait()
+    def send(self, value: Any) -> Any:
+        return self._started().send(value)
 
-    def send(self, value: object) -> Any:
-        return self.__next__()
-
-    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> None:
-        raise kind if value is None else value
+    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any:
+        return self._started().throw(kind if value is None else value)
 
     def close(self) -> None:
-        pass
+        if self.steps is not None:
+            self.steps.close()
+
+    def _started(self) -> "Generator[Any, None, Any]":
+        if self.steps is None:
+            self.steps = self._take()
+        return self.steps
 
 
 class Waiter:

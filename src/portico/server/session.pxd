@@ -1,3 +1,5 @@
+cimport cython
+
 from portico.codec.events cimport Request
 from portico.codec.websocket.frames cimport frame_head, message_head
 from portico.codec.websocket.reader cimport MessageReader
@@ -29,9 +31,12 @@ cdef class Session(Call):
     cdef public double close_by, ping_at, pong_by
     cdef public long long slot
 
+    @cython.locals(state=cython.int)
     cpdef take(self)
     cdef bint _is_refused(self) except -1
+    @cython.locals(reader=MessageReader)
     cpdef feed(self, bytes data)
+    @cython.locals(reader=MessageReader)
     cdef _read(self)
     cdef _read_on(self)
     cdef _pause_reading(self)
@@ -40,7 +45,9 @@ cdef class Session(Call):
     cdef _finish(self)
     cdef _end(self)
     cpdef hang_up(self)
+    @cython.locals(state=cython.int)
     cpdef send(self, message)
+    @cython.locals(payload=bytes, stream=Stream)
     cdef _send_message(self, message)
     cdef _close(self, message)
     cdef _start_closing(self, int code, str reason)

@@ -3,6 +3,10 @@
 # The loop runs at the speed of memory where it is compiled, and would be hopeless where it is not; the XOR of two long
 # integers is the fastest that Python itself has.
 COMPILED = not __file__.endswith(".py")
+# Where it is compiled, a payload is unmasked into bytes that nobody else has yet, so that they may still be written to.
+
+
+Space = bytes | bytearray
 
 
 def unmask(data: bytes, start: int, end: int, key: bytes, phase: int) -> bytes:
@@ -13,25 +17,42 @@ def unmask(data: bytes, start: int, end: int, key: bytes, phase: int) -> bytes:
         phase: How many octets of the frame's payload came before these.
     """
     size = end - start
-    if not COMPILED:
-        turned = key[phase & 3 :] + key[: phase & 3]
-        mask = (turned * (size // 4 + 1))[:size]
-        return (int.from_bytes(data[start:end], "little") ^ int.from_bytes(mask, "little")).to_bytes(size, "little")
-    if size <= 0:
-        return b""
-    output = bytes(size)  # nobody else has it yet, so it may still be written to
-    source, target = data, output
+    if size < 2:  # such short ones are shared in CPython, and must not be written to
+        return bytes((data[start] ^ key[phase & 3],)) if size > 0 else b""
+    source = data
+    space = source[start:end] if COMPILED else bytearray(size)
+    unmask_into(space, 0, data, start, end, key, phase)
+    return bytes(space)  # which is `space` itself where that is bytes already
+
+
+def new_space(size: int) -> Space:
+    """Return what a payload of this size, two bytes at least, is unmasked into; `bytes` makes a payload of it."""
+    return bytes(size) if COMPILED else bytearray(size)
+
+
+def unmask_into(space: Space, at: int, data: bytes, start: int, end: int, key: bytes, phase: int) -> None:
+    """Write `data[start:end]` unmasked into the space from `at` on."""
+    size = end - start
     octet_0, octet_1 = key[phase & 3], key[(phase + 1) & 3]
     octet_2, octet_3 = key[(phase + 2) & 3], key[(phase + 3) & 3]
-    at = 0
-    whole = size & ~3
-    while at < whole:  # in fours, which the compiler turns into vectors
-        target[at] = source[start + at] ^ octet_0  # type: ignore[index]
-        target[at + 1] = source[start + at + 1] ^ octet_1  # type: ignore[index]
-        target[at + 2] = source[start + at + 2] ^ octet_2  # type: ignore[index]
-        target[at + 3] = source[start + at + 3] ^ octet_3  # type: ignore[index]
+    if not COMPILED:
+        mask = (bytes((octet_0, octet_1, octet_2, octet_3)) * (size // 4 + 1))[:size]
+        number = int.from_bytes(data[start:end], "little") ^ int.from_bytes(mask, "little")
+        space[at : at + size] = number.to_bytes(size, "little")  # type: ignore[index]
+        return
+    assert start >= 0 and at >= 0 and end <= len(data) and at + size <= len(space)
+    source, target = data, space
+    fours = size >> 2
+    while fours > 0:  # in fours, which the compiler turns into vectors
+        target[at] = source[start] ^ octet_0  # type: ignore[index]
+        target[at + 1] = source[start + 1] ^ octet_1  # type: ignore[index]
+        target[at + 2] = source[start + 2] ^ octet_2  # type: ignore[index]
+        target[at + 3] = source[start + 3] ^ octet_3  # type: ignore[index]
         at += 4
-    while at < size:
-        target[at] = source[start + at] ^ key[(phase + at) & 3]  # type: ignore[index]
+        start += 4
+        fours -= 1
+    while start < end:
+        target[at] = source[start] ^ key[phase & 3]  # type: ignore[index]
         at += 1
-    return output
+        start += 1
+        phase += 1

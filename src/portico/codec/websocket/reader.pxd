@@ -1,3 +1,5 @@
+cimport cython
+
 from portico.codec.websocket.mask cimport unmask
 
 cdef int BINARY, CLOSE, CONTINUATION, MAX_CONTROL, PING, PROTOCOL_ERROR, TEXT, TOO_BIG
@@ -12,12 +14,20 @@ cdef class MessageReader:
 
     cpdef feed(self, bytes data)
     cpdef close(self)
+    @cython.locals(before=Py_ssize_t)
     cpdef next_event(self)
     cdef _end(self)
     cdef _fail(self, int code, str reason)
+    @cython.locals(
+        buffer=bytes, key=bytes, payload=bytes, at=Py_ssize_t, available=Py_ssize_t, first=cython.int, second=cython.int, opcode=cython.int,
+        length=cython.longlong, expected=cython.longlong, compressed=bint,
+    )
     cdef _read_head(self)
     cdef _check_head(self, int first, int second, int opcode, long long length)
+    @cython.locals(buffer=bytes, payload=bytes)
     cdef _read_control(self, int opcode, Py_ssize_t at, Py_ssize_t length)
     cdef _begin_message(self, int opcode, bint compressed)
+    @cython.locals(start=Py_ssize_t, end=Py_ssize_t, size=Py_ssize_t, last=bint, piece=bytes)
     cdef _read_payload(self)
+    @cython.locals(used=Py_ssize_t)
     cdef _take_text(self, bytes piece, bint last)
