@@ -4,8 +4,6 @@
 # integers is the fastest that Python itself has.
 COMPILED = not __file__.endswith(".py")
 # Where it is compiled, a payload is unmasked into bytes that nobody else has yet, so that they may still be written to.
-
-
 Space = bytes | bytearray
 
 
@@ -22,12 +20,17 @@ def unmask(data: bytes, start: int, end: int, key: bytes, phase: int) -> bytes:
     source = data
     space = source[start:end] if COMPILED else bytearray(size)
     unmask_into(space, 0, data, start, end, key, phase)
-    return bytes(space)  # which is `space` itself where that is bytes already
+    return payload_of(space)
 
 
 def new_space(size: int) -> Space:
-    """Return what a payload of this size, two bytes at least, is unmasked into; `bytes` makes a payload of it."""
+    """Return what a payload of this size, two bytes at least, is unmasked into."""
     return bytes(size) if COMPILED else bytearray(size)
+
+
+def payload_of(space: Space) -> bytes:
+    """Return the payload that was unmasked into the space; nothing may be written to it any more."""
+    return space if isinstance(space, bytes) else bytes(space)
 
 
 def unmask_into(space: Space, at: int, data: bytes, start: int, end: int, key: bytes, phase: int) -> None:
@@ -40,7 +43,8 @@ def unmask_into(space: Space, at: int, data: bytes, start: int, end: int, key: b
         number = int.from_bytes(data[start:end], "little") ^ int.from_bytes(mask, "little")
         space[at : at + size] = number.to_bytes(size, "little")  # type: ignore[index]
         return
-    assert start >= 0 and at >= 0 and end <= len(data) and at + size <= len(space)
+    assert 0 <= start <= end <= len(data)
+    assert 0 <= at <= len(space) - size
     source, target = data, space
     fours = size >> 2
     while fours > 0:  # in fours, which the compiler turns into vectors

@@ -1,8 +1,8 @@
 cimport cython
 
-from portico.codec.websocket.mask cimport unmask
+from portico.codec.websocket.mask cimport new_space, payload_of, unmask, unmask_into
 
-cdef int BINARY, CLOSE, CONTINUATION, MAX_CONTROL, PING, PROTOCOL_ERROR, TEXT, TOO_BIG
+cdef int BINARY, CLOSE, CONTINUATION, MAX_CONTROL, PING, PROTOCOL_ERROR, TEXT, TOO_BIG, SPACIOUS
 
 cdef class MessageReader:
     cdef public bytes buffer, split, key
@@ -10,7 +10,7 @@ cdef class MessageReader:
     cdef public long long max_size, max_compressed, size, expected, left
     cdef public int opcode
     cdef public bint compressed, ended, final
-    cdef public object inflater, text, binary, violation
+    cdef public object inflater, text, binary, space, violation
 
     cpdef feed(self, bytes data)
     cpdef close(self)
@@ -29,5 +29,6 @@ cdef class MessageReader:
     cdef _begin_message(self, int opcode, bint compressed)
     @cython.locals(start=Py_ssize_t, end=Py_ssize_t, size=Py_ssize_t, last=bint, piece=bytes)
     cdef _read_payload(self)
+    cdef _fill_space(self, space, Py_ssize_t start, Py_ssize_t end, Py_ssize_t size)
     @cython.locals(used=Py_ssize_t)
     cdef _take_text(self, bytes piece, bint last)

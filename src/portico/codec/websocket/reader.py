@@ -23,8 +23,11 @@ from portico.codec.websocket.frames import (
     TOO_BIG,
     read_close,
 )
-from portico.codec.websocket.mask import unmask
+from portico.codec.websocket.mask import Space, new_space, payload_of, unmask, unmask_into
 
+# Room for a whole frame is made at once when at least this part of it has come: who announces much and sends little
+# costs no more than that.
+SPACIOUS = 16
 NOT_UTF_8 = Violation(INVALID_DATA, "text is not UTF-8")
 NOT_DEFLATE = Violation(INVALID_DATA, "malformed compressed data")
 
@@ -48,6 +51,7 @@ class MessageReader:
         "phase",
         "position",
         "size",
+        "space",
         "split",
         "text",
         "violation",
@@ -70,6 +74,7 @@ class MessageReader:
         self.split = b""  # the beginning of a character whose end is still to come
         self.text: StringIO | None = None
         self.binary: BytesIO | None = None
+        self.space: Space | None = None  # of a binary message in one frame, much of which came with its head
         # The frame in progress.
         self.left = -1  # bytes of its payload still to come; -1: there is no frame
         self.final = False
@@ -122,6 +127,7 @@ class MessageReader:
         self.position = 0
         self.text = None
         self.binary = None
+        self.space = None
         self.inflater = None
 
     def _read_head(self) -> Event | None:
@@ -175,7 +181,11 @@ class MessageReader:
                 return payload.decode()
             except UnicodeDecodeError:
                 return self._fail(NOT_UTF_8.code, NOT_UTF_8.reason)
-        if opcode != CONTINUATION:
+        if opcode == BINARY and first & 128 and not compressed and (len(buffer) - at) * SPACIOUS >= length:
+            self.opcode = BINARY
+            self.space = new_space(length)
+            self.size = 0
+        elif opcode != CONTINUATION:
             self._begin_message(opcode, compressed)
         self.expected = expected
         self.position = at
@@ -241,6 +251,8 @@ class MessageReader:
         size = end - start
         if not size and self.left:
             return None
+        if self.space is not None:
+            return self._fill_space(self.space, start, end, size)
         piece = unmask(self.buffer, start, end, self.key, self.phase)
         self.position = end
         self.phase = (self.phase + size) & 3
@@ -270,6 +282,19 @@ class MessageReader:
             return piece
         binary.write(piece)
         return binary.getvalue()
+
+    def _fill_space(self, space: Space, start: int, end: int, size: int) -> Event | None:
+        unmask_into(space, self.size, self.buffer, start, end, self.key, self.phase)
+        self.position = end
+        self.phase = (self.phase + size) & 3
+        self.left -= size
+        self.size += size
+        if self.left:
+            return None
+        self.left = -1
+        self.opcode = CONTINUATION
+        self.space = None
+        return payload_of(space)
 
     def _take_text(self, piece: bytes, last: bool) -> Event | None:
         if self.split:
