@@ -1,25 +1,18 @@
 cimport cython
+
 from portico.server.service cimport Service
+
+cdef bint EAGER
+cdef object DONE, Task, current_task, next_event
 
 cdef class Ready:
     pass
 
-cdef bint EAGER
-cdef object Task, current_task
-
-cdef object DONE
-
-cdef class Call
-
-cdef class Receiving:
-    cdef Call call
-    cdef object steps
-
-    cdef _started(self)
-
+@cython.freelist(16)
 cdef class Waiter:
     cdef public object loop, callback, context, reason
     cdef public bint _asyncio_future_blocking, done, cancelled
+    cdef public Waiter next
 
     cpdef finish(self)
     cpdef resume(self)
@@ -28,7 +21,7 @@ cdef class Call:
     cdef public Service service
     cdef public dict scope
     cdef public bint counted
-    cdef public list waiters
+    cdef public Waiter waiter
 
     cdef begin(self, Service service, dict scope)
     cpdef take(self)

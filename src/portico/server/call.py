@@ -1,19 +1,19 @@
 """One call of the application: its task, and the awaitables that `receive()` and `send()` give it.
 
-Both are plain methods: `send()` returns an already finished object where there is nothing to wait for, `receive()` one
-that takes the event which is there when it is awaited. So a handler that never waits runs to its end inside
-`data_received`, and one that waits for bytes from the peer goes on inside the `data_received` that brings them.
+Both are plain methods: `send()` returns an already finished object where there is nothing to wait for, so a handler that
+never waits runs to its end inside `data_received`; one that waits for bytes goes on inside the one that brings them.
 """
 
 import asyncio
 import sys
 from asyncio import CancelledError
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
 from portico.asgi import Message, PorticoError
+from portico.server.receiving import next_event
 from portico.server.service import Service
 
 EAGER = sys.version_info >= (3, 12)
@@ -46,42 +46,6 @@ class Ready:
 READY = Ready()
 
 
-class Receiving:
-    """What `receive()` returns: takes the event that is there when it is awaited, or waits for one."""
-
-    __slots__ = ("call", "steps")
-
-    def __init__(self, call: "Call") -> None:
-        self.call = call
-        self.steps: Generator[Any, None, Any] | None = None
-
-    def __await__(self) -> "Generator[Any, None, Any]":
-        return self._take()
-
-    def _take(self) -> "Generator[Any, None, Any]":
-        call = self.call
-        while True:
-            event = call.take()
-            if event is not None:
-                return event
-            yield call.wait()
-
-    def send(self, value: Any) -> Any:
-        return self._started().send(value)
-
-    def throw(self, kind: Any, value: Any = None, traceback: Any = None) -> Any:
-        return self._started().throw(kind if value is None else value)
-
-    def close(self) -> None:
-        if self.steps is not None:
-            self.steps.close()
-
-    def _started(self) -> "Generator[Any, None, Any]":
-        if self.steps is None:
-            self.steps = self._take()
-        return self.steps
-
-
 class Waiter:
     """What a task waits on until there may be an event.
 
@@ -89,7 +53,7 @@ class Waiter:
     go on at once, inside the callback of the loop that brought the event, rather than in the loop's next round.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "callback", "cancelled", "context", "done", "loop", "reason")
+    __slots__ = ("_asyncio_future_blocking", "callback", "cancelled", "context", "done", "loop", "next", "reason")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -99,6 +63,10 @@ class Waiter:
         self.done = False
         self.cancelled = False
         self.reason: Any = None  # of the cancellation
+        self.next: Waiter | None = None  # who waits for the same
+
+    def __await__(self) -> "Generator[Waiter, None, None]":
+        yield self
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop that the waiting task must belong to."""
@@ -146,14 +114,14 @@ class Waiter:
 class Call:
     """One call of the application; what its events and messages are is the subclass's."""
 
-    __slots__ = ("counted", "scope", "service", "waiters")
+    __slots__ = ("counted", "scope", "service", "waiter")
 
     def begin(self, service: Service, scope: dict[str, Any]) -> None:
         """Set what all calls have; subclasses call this, since `super().__init__` is a look-up and a Python call."""
         self.service = service
         self.scope = scope
         self.counted = False  # towards the limit of concurrent requests
-        self.waiters: list[Waiter] | None = None
+        self.waiter: Waiter | None = None  # the last of those who wait; it is rare that there is another
 
     # The subclass's
 
@@ -231,34 +199,32 @@ class Call:
 
     # Waiting for events
 
-    def receive(self) -> Receiving:
+    def receive(self) -> "Coroutine[Any, Any, Message]":
         """Return an awaitable of the next event."""
-        return Receiving(self)
+        return next_event(self)
 
     def wait(self) -> Waiter:
         """Return what a task waits on until there may be an event."""
         waiter = Waiter(self.service.loop)
-        if self.waiters is None:
-            self.waiters = [waiter]
-        else:
-            self.waiters.append(waiter)
+        waiter.next = self.waiter
+        self.waiter = waiter
         return waiter
 
     def wake(self) -> None:
         """Let everybody who waits look again, in the loop's next round."""
-        waiters = self.waiters
-        if waiters is not None:
-            self.waiters = None
-            for waiter in waiters:
-                waiter.finish()
+        waiter = self.waiter
+        self.waiter = None
+        while waiter is not None:
+            waiter.finish()
+            waiter = waiter.next
 
     def resume(self) -> None:
         """Let everybody who waits look again at once: the caller must be ready for whatever the application does."""
-        waiters = self.waiters
-        if waiters is not None:
-            self.waiters = None
-            for waiter in waiters:
-                waiter.resume()
+        waiter = self.waiter
+        self.waiter = None
+        while waiter is not None:
+            waiter.resume()
+            waiter = waiter.next
 
 
 async def _as_coroutine(awaitable: Any) -> None:

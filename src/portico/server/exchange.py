@@ -162,7 +162,7 @@ class Exchange(Call):
         """Take a piece of the body; return whether more should be read now."""
         self.chunks.append(data)
         self.queued += len(data)
-        if self.waiters is not None:
+        if self.waiter is not None:
             self.resume()
             return True
         return self.queued < MAX_QUEUED

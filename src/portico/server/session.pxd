@@ -47,7 +47,7 @@ cdef class Session(Call):
     cpdef hang_up(self)
     @cython.locals(state=cython.int)
     cpdef send(self, message)
-    @cython.locals(payload=bytes, stream=Stream)
+    @cython.locals(given=dict, payload=bytes, stream=Stream)
     cdef _send_message(self, message)
     cdef _close(self, message)
     cdef _start_closing(self, int code, str reason)

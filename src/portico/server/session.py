@@ -159,7 +159,7 @@ class Session(Call):
         if self.stalled:
             return
         self._read()
-        if self.waiters is not None and (self.queue or self.state >= CLOSING):
+        if self.waiter is not None and (self.queue or self.state >= CLOSING):
             self.resume()
         if self.stalled:
             self._pause_reading()
@@ -271,12 +271,13 @@ class Session(Call):
         raise _unexpected(kind, state)
 
     def _send_message(self, message: Message) -> Any:
-        text = message.get("text")
-        data = message.get("bytes")
+        given = message if type(message) is dict else dict(message)
+        text = given.get("text")
+        data = given.get("bytes")
         if (text is None) == (data is None):
             raise MessageError("'websocket.send' needs exactly one of 'text' and 'bytes'")
         if data is None:
-            if type(text) is not str and not isinstance(text, str):
+            if not isinstance(text, str):
                 raise MessageError(f"'websocket.send': 'text' must be str, not {type(text).__name__}")
             try:
                 payload = text.encode()

@@ -19,7 +19,7 @@ cdef class MessageReader:
     cdef _end(self)
     cdef _fail(self, int code, str reason)
     @cython.locals(
-        buffer=bytes, key=bytes, payload=bytes, at=Py_ssize_t, available=Py_ssize_t, first=cython.int, second=cython.int, opcode=cython.int,
+        buffer=bytes, octets=cython.p_uchar, key=bytes, payload=bytes, at=Py_ssize_t, available=Py_ssize_t, first=cython.int, second=cython.int, opcode=cython.int,
         length=cython.longlong, expected=cython.longlong, compressed=bint,
     )
     cdef _read_head(self)

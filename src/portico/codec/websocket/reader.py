@@ -170,7 +170,8 @@ class MessageReader:
             return self._fail(TOO_BIG, f"message is larger than {self.max_size} bytes")
         if len(buffer) < at + 4:
             return None
-        key = buffer[at : at + 4]
+        octets = buffer
+        key = octets[at : at + 4]
         at += 4
         if opcode >= TEXT and first & 128 and not compressed and len(buffer) - at >= length:
             self.position = at + length
