@@ -1,7 +1,8 @@
 """One call of the application: its task, and the awaitables that `receive()` and `send()` give it.
 
-Both are plain methods: `send()` returns an already finished object where there is nothing to wait for, so a handler that
-never waits runs to its end inside `data_received`; one that waits for bytes goes on inside the one that brings them.
+Both are plain methods. `send()` returns an already finished object where there is nothing to wait for, so a handler
+that never waits runs to its end inside `data_received`; one that waits for bytes goes on inside the one that brings
+them.
 """
 
 import asyncio

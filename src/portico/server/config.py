@@ -18,6 +18,7 @@ from portico.server.values import (
     LogConfig,
     Mode,
     Networks,
+    Origins,
     Seconds,
     Switch,
     Text,
@@ -162,6 +163,14 @@ class Config:
 
     ws: str = _setting(
         "auto", Choice("auto", "none"), WEBSOCKET, "Open WebSockets; none answers as if nobody had asked for one."
+    )
+    ws_origins: tuple[str, ...] = _setting(
+        (),
+        Origins(),
+        WEBSOCKET,
+        "Origin whose pages may open WebSockets, such as https://example.com; may be repeated. Without any, all may; "
+        "clients that are no browsers send none and always may.",
+        flags=("--ws-origin",),
     )
     ws_max_size: int = _setting(
         16777216, Whole(1), WEBSOCKET, "Bytes of a message that a client sends, decompressed (1009)."

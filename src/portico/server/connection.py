@@ -233,7 +233,7 @@ class Connection(Stream):
         A client that has sent its first frames without waiting has sent nothing that could be read as a request.
         """
         self.writer.keep_alive = False
-        offer = read_handshake(request, self.service.ws_per_message_deflate)
+        offer = read_handshake(request, self.service.ws_per_message_deflate, self.service.ws_origins)
         if isinstance(offer, Fault):
             self._refuse(offer)
             return

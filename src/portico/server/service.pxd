@@ -4,6 +4,7 @@ from portico.server.access cimport AccessLog
 
 cdef class Service:
     cdef public AccessLog access_log
+    cdef public frozenset ws_origins
     cdef public object app, loop, deadlines, idle, timer, trust
     cdef public dict state
     cdef public set connections, tasks

@@ -56,6 +56,7 @@ class Service:
         "websockets",
         "ws_max_queue",
         "ws_max_size",
+        "ws_origins",
         "ws_per_message_deflate",
         "ws_ping_interval",
         "ws_ping_timeout",
@@ -85,6 +86,7 @@ class Service:
         self.timeout_body = config.timeout_body
         self.timeout_write = config.timeout_write
         self.websockets = config.ws != "none"
+        self.ws_origins = frozenset(origin.encode("latin-1", "replace") for origin in config.ws_origins)
         self.ws_max_size = config.ws_max_size
         self.ws_max_queue = config.ws_max_queue
         self.ws_ping_interval = config.ws_ping_interval or 0.0

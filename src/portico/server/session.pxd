@@ -25,9 +25,8 @@ cdef class Session(Call):
     cdef public int state, close_code
     cdef public str close_reason
     cdef public bint connected, stalled, reading_paused, by_application, awaits_pong
-    cdef public list queue
+    cdef public list queue, pongs
     cdef public Py_ssize_t queued
-    cdef public bytes pong
     cdef public double close_by, ping_at, pong_by
     cdef public long long slot
 
@@ -40,7 +39,7 @@ cdef class Session(Call):
     cdef _read(self)
     cdef _read_on(self)
     cdef _pause_reading(self)
-    cdef _answer_ping(self, bytes data)
+    cdef _answer_pings(self)
     cdef _act_on(self, event)
     cdef _finish(self)
     cdef _end(self)

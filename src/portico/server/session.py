@@ -84,8 +84,8 @@ class Session(Call):
         "handshake",
         "offer",
         "ping_at",
-        "pong",
         "pong_by",
+        "pongs",
         "queue",
         "queued",
         "reader",
@@ -117,7 +117,7 @@ class Session(Call):
         self.awaits_pong = False
         self.ping_at = NEVER
         self.pong_by = NEVER
-        self.pong: bytes | None = None  # owed, while the peer reads nothing
+        self.pongs: list[bytes] = []  # frames that are owed
         self.slot = -1
 
     # What the application receives
@@ -171,24 +171,27 @@ class Session(Call):
         while True:
             event = reader.next_event()
             if event is None:
-                return
+                break
             if type(event) is str or type(event) is bytes:
                 if self.state == OPEN:
                     self.queue.append(event)
                     self.queued += len(event)
                     if self.queued >= MAX_QUEUED or len(self.queue) >= self.service.ws_max_queue:
                         self.stalled = True
-                        return
+                        break
             elif type(event) is Ping:
-                self._answer_ping(event.data)
+                self.pongs.append(frame_head(FIN | PONG, len(event.data)) + event.data)
             elif type(event) is not Pong:
                 assert isinstance(event, Close | Violation)
                 if self.queue and self.state == OPEN:
                     self.ending = event
                     self._close_within(CLOSE_S)
-                else:
-                    self._act_on(event)
+                    break
+                self._answer_pings()
+                self._act_on(event)
                 return
+        if self.pongs:
+            self._answer_pings()
 
     def _read_on(self) -> None:
         """The queue has room again."""
@@ -203,13 +206,15 @@ class Session(Call):
             self.reading_paused = True
             self.stream.pause_reading()
 
-    def _answer_ping(self, data: bytes) -> None:
-        if self.state != OPEN:
+    def _answer_pings(self) -> None:
+        """Write the pongs that are owed, all at once; while the peer reads nothing, keep the last."""
+        pongs = self.pongs
+        if self.stream.paused and self.state == OPEN:
+            del pongs[:-1]  # §5.5.3: only the latest ping has to be answered, so one that floods us costs no memory
             return
-        if self.stream.paused:
-            self.pong = data  # §5.5.3: only the latest ping has to be answered, so one that floods us costs no memory
-        else:
-            self.stream.write(frame_head(FIN | PONG, len(data)), data)
+        if pongs and self.state == OPEN:
+            self.stream.write(b"".join(pongs), b"")
+        pongs.clear()
 
     def _act_on(self, event: Close | Violation) -> None:
         """Close as the peer asks for, or because of what it did."""
@@ -436,10 +441,7 @@ class Session(Call):
 
     def resume_writing(self) -> None:
         """The peer reads again."""
-        pong = self.pong
-        if pong is not None:
-            self.pong = None
-            self._answer_ping(pong)
+        self._answer_pings()
 
     def _close_within(self, seconds: float) -> None:
         self.close_by = self.service.now + seconds

@@ -13,6 +13,7 @@ TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,]+")
 # RFC 9110 §5.5, without the edges: bytes above 7F are opaque.
 _NOT_FIELD_CONTENT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
 
@@ -175,6 +176,23 @@ class Fields(Kind):
 
     def check(self, value: Any) -> object:
         return tuple(map(_field, value.items() if isinstance(value, Mapping) else _list("fields", value)))
+
+
+class Origins(Kind):
+    """Origins as browsers write them (RFC 6454 §6.1); in one text they are separated by commas or blanks."""
+
+    metavar = "ORIGIN"
+    many = True
+
+    def read(self, text: str) -> object:
+        return text.replace(",", " ").split()
+
+    def check(self, value: Any) -> object:
+        origins = tuple(str(origin).lower() for origin in _list("origins", value))
+        for origin in origins:
+            if origin != "null" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"expected an origin such as https://example.com or http://a:8000, got {origin!r}")
+        return origins
 
 
 class Networks(Kind):

@@ -1,6 +1,7 @@
 """The opening handshake (RFC 6455 §4.2): what a client asks for, checked, and what answers it."""
 
 import re
+from collections.abc import Set
 
 from portico.codec.events import Fault, Request
 from portico.codec.websocket import deflate
@@ -42,8 +43,13 @@ def is_handshake(request: Request) -> bool:
     return request.method == "GET" or any(name == b"sec-websocket-key" for name, _ in request.headers)
 
 
-def read_handshake(request: Request, compress: bool) -> Offer | Fault:
-    """Return what a request for an upgrade to `websocket` offers, or the fault in it (RFC 6455 §4.2.1)."""
+def read_handshake(request: Request, compress: bool, origins: Set[bytes] = frozenset()) -> Offer | Fault:
+    """Return what a request for an upgrade to `websocket` offers, or the fault in it (RFC 6455 §4.2.1).
+
+    Args:
+        compress: Agree to permessage-deflate where it is offered.
+        origins: Those whose pages are welcome, in lower case; all are where there are none.
+    """
     if request.method != "GET":
         return Fault(400, "a WebSocket is opened with GET")
     if request.has_body:
@@ -56,11 +62,15 @@ def read_handshake(request: Request, compress: bool) -> Offer | Fault:
         return fault
     if len(keys) != 1 or KEY.fullmatch(keys[0]) is None:
         return Fault(400, "a request that opens a WebSocket has one Sec-WebSocket-Key, 16 bytes in base64")
-    return read_offer(request.headers, keys[0], compress)
+    return read_offer(request.headers, keys[0], compress, origins)
 
 
-def read_offer(headers: list[tuple[bytes, bytes]], key: bytes, compress: bool) -> Offer | Fault:
+def read_offer(
+    headers: list[tuple[bytes, bytes]], key: bytes, compress: bool, origins: Set[bytes] = frozenset()
+) -> Offer | Fault:
     """Return what the fields that every version of HTTP has in common offer."""
+    if origins and any(name == b"origin" and value.lower() not in origins for name, value in headers):
+        return Fault(403, "Origin is not allowed")  # RFC 6455 §10.2
     subprotocols: list[str] = []
     extensions: Extensions = []
     for name, value in headers:
