@@ -1,0 +1,40 @@
+"""A WebSocket client for servers that run for real: opens, or tells how it was refused or closed."""
+
+from typing import Any
+
+from tests.served import Served
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Response
+from websockets.sync.client import ClientConnection, connect
+
+ANSWER_S = 10
+
+
+def dial(server: Served, path: str, **options: Any) -> ClientConnection:
+    """Open a WebSocket; without a proxy from the environment."""
+    url = f"ws{server.url.removeprefix('http')}{path}"
+    return connect(url, proxy=None, open_timeout=ANSWER_S, close_timeout=ANSWER_S, **options)
+
+
+def refusal(server: Served, path: str, **options: Any) -> Response:
+    """Return the HTTP answer to a WebSocket that is not to be opened."""
+    try:
+        dial(server, path, **options).close()
+    except InvalidStatus as refused:
+        return refused.response
+    raise AssertionError(f"{path} was opened")
+
+
+def hear(client: ClientConnection) -> str | bytes:
+    """Return the next message."""
+    return client.recv(ANSWER_S)
+
+
+def ending(client: ClientConnection) -> tuple[int, str]:
+    """Return the code and the reason that the server closes with, which is the next that it says."""
+    try:
+        message = client.recv(ANSWER_S)
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None, "the connection was lost without a close frame"
+        return closed.rcvd.code, closed.rcvd.reason
+    raise AssertionError(f"a message instead of a close frame: {message!r}")

@@ -1,0 +1,66 @@
+"""A served application that tells the test, through a queue, what it sees and how it fails."""
+
+import queue
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.live import Live, Notes, live
+from websockets.sync.client import ClientConnection, connect
+
+from portico.asgi import Receive, Scope, Send
+
+ANSWER_S = 10
+App = Callable[[Scope, Receive, Send, Notes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A running server and what its application notes."""
+
+    server: Live
+    notes: Notes
+
+    @property
+    def port(self) -> int:
+        """The port to connect to."""
+        return self.server.port
+
+    def note(self) -> Any:
+        """Block for the next note."""
+        return self.notes.get(timeout=ANSWER_S)
+
+
+@contextmanager
+def stage(app: App, **settings: Any) -> Iterator[Stage]:
+    """Serve an application that gets a queue as its fourth argument; an exception it ends with is noted too."""
+    notes: Notes = queue.Queue()
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] != "lifespan", "lifespan is not supported here"
+        try:
+            await app(scope, receive, send, notes)
+        except BaseException as failure:
+            notes.put(failure)
+            raise
+
+    with live(wrapped, **settings) as server:
+        yield Stage(server, notes)
+
+
+def dial(port: int, path: str = "/", **options: Any) -> ClientConnection:
+    """Return a WebSocket that the library `websockets` has opened; without a proxy from the environment."""
+    return connect(f"ws://127.0.0.1:{port}{path}", proxy=None, **options)
+
+
+@contextmanager
+def peak() -> Iterator[Callable[[], int]]:
+    """Yield what tells how many bytes Python's objects have taken at most since the block was entered."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
