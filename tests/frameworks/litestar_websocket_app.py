@@ -10,6 +10,7 @@ from litestar.channels import ChannelsPlugin
 from litestar.channels.backends.memory import MemoryChannelsBackend
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
+from litestar.dto import DataclassDTO
 from litestar.exceptions import NotAuthorizedException, WebSocketDisconnect, WebSocketException
 from litestar.handlers import BaseRouteHandler, WebsocketListener, websocket_listener, websocket_stream
 
@@ -36,7 +37,7 @@ async def backwards(data: bytes) -> bytes:
     return data[::-1]
 
 
-@websocket_listener("/points")
+@websocket_listener("/points", dto=DataclassDTO[Point])
 async def points(data: Point, state: State) -> list[Point]:
     state.points.append(Point(data.x, -data.y))
     return list(state.points)

@@ -177,7 +177,7 @@ async def described(websocket: WebSocket) -> None:
             "cookies": websocket.cookies,
             "origin": websocket.headers.get("origin"),
             "client": websocket.client.host if websocket.client else None,
-            "there": str(websocket.url_for("described", room="café noir")),
+            "there": str(websocket.url_for("described", room="the-next")),
         }
     )
 
@@ -278,11 +278,6 @@ async def crash_later(websocket: WebSocket) -> None:
     raise RuntimeError("an endpoint that fails in the middle")
 
 
-async def uncaught(websocket: WebSocket) -> None:
-    await websocket.accept()
-    await websocket.receive_text()  # the client goes instead
-
-
 app = Starlette(
     routes=[
         Route("/said", said),
@@ -315,7 +310,6 @@ app = Starlette(
         WebSocketRoute("/rude-later", rude_later),
         WebSocketRoute("/teapot-later", teapot_later),
         WebSocketRoute("/crash-later", crash_later),
-        WebSocketRoute("/uncaught", uncaught),
     ],
     middleware=[Middleware(Stamp), Middleware(Timing), Middleware(GZipMiddleware, minimum_size=5_000)],
     lifespan=lifespan,

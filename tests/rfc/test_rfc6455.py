@@ -343,6 +343,7 @@ def test_what_follows_the_end_is_not_kept_while_the_application_is_busy(end: byt
     go = threading.Event()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "websocket"
         await receive()
         await send(ACCEPT)
         await asyncio.to_thread(go.wait, 5)

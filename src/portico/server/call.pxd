@@ -39,3 +39,5 @@ cdef class Call:
     cpdef wake(self)
     @cython.locals(waiter=Waiter)
     cpdef resume(self)
+
+cpdef message_type(message)

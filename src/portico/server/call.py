@@ -13,7 +13,7 @@ from contextvars import Context
 from types import CoroutineType
 from typing import Any
 
-from portico.asgi import Message, PorticoError
+from portico.asgi import Message, MessageError, PorticoError
 from portico.server.receiving import next_event
 from portico.server.service import Service
 
@@ -226,6 +226,14 @@ class Call:
         while waiter is not None:
             waiter.resume()
             waiter = waiter.next
+
+
+def message_type(message: Message) -> Any:
+    """Return the type of a message that the application sends; raises MessageError where it has none."""
+    try:
+        return message["type"]
+    except (TypeError, KeyError, IndexError):
+        raise MessageError(f"an ASGI message is a dict with a 'type', not {message!r}") from None
 
 
 async def _as_coroutine(awaitable: Any) -> None:

@@ -1,5 +1,5 @@
 from portico.codec.events cimport Request
-from portico.server.call cimport Call
+from portico.server.call cimport Call, message_type
 from portico.server.service cimport Service
 from portico.server.stream cimport Stream
 

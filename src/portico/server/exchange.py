@@ -8,7 +8,7 @@ from portico.asgi import ClientDisconnected, Message, MessageError
 from portico.codec.events import Request
 from portico.codec.http1.writer import FieldError, field_lines
 from portico.http.status import forbids_body
-from portico.server.call import READY, Call
+from portico.server.call import READY, Call, message_type
 from portico.server.service import Service, logger
 from portico.server.stream import Stream
 
@@ -190,10 +190,7 @@ class Exchange(Call):
 
         Raises MessageError for a message that ASGI does not allow here, ClientDisconnected after the client has gone.
         """
-        try:
-            kind = message["type"]
-        except (TypeError, KeyError, IndexError):
-            raise MessageError(f"an ASGI message is a dict with a 'type', not {message!r}") from None
+        kind = message_type(message)
         state = self.state
         if kind == "http.response.body" and (state in (HELD, STREAMING)):
             return self._send_body(message)

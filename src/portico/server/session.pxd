@@ -3,7 +3,7 @@ cimport cython
 from portico.codec.events cimport Request
 from portico.codec.websocket.frames cimport frame_head, message_head
 from portico.codec.websocket.reader cimport MessageReader
-from portico.server.call cimport Call
+from portico.server.call cimport Call, message_type
 from portico.server.exchange cimport Exchange
 from portico.server.service cimport Service
 from portico.server.stream cimport Stream

@@ -26,11 +26,12 @@ from portico.codec.websocket.frames import (
     close_frame,
     frame_head,
     is_sendable_code,
+    is_sendable_reason,
     message_head,
 )
 from portico.codec.websocket.handshake import Offer
 from portico.codec.websocket.reader import MessageReader
-from portico.server.call import READY, Call
+from portico.server.call import READY, Call, message_type
 from portico.server.deadlines import NEVER
 from portico.server.exchange import Exchange
 from portico.server.service import Service, logger
@@ -257,10 +258,7 @@ class Session(Call):
 
         Raises MessageError for a message that ASGI does not allow here, ClientDisconnected after the client has gone.
         """
-        try:
-            kind = message["type"]
-        except (TypeError, KeyError, IndexError):
-            raise MessageError(f"an ASGI message is a dict with a 'type', not {message!r}") from None
+        kind = message_type(message)
         state = self.state
         if state == OPEN:
             if kind == "websocket.send":
@@ -305,11 +303,13 @@ class Session(Call):
         return READY
 
     def _close(self, message: Message) -> Any:
-        code = message.get("code", NORMAL)
-        reason = message.get("reason") or ""
-        if type(code) is not int or not is_sendable_code(code):
+        code = message.get("code")
+        reason = message.get("reason")
+        code = NORMAL if code is None else code
+        reason = "" if reason is None else reason
+        if not isinstance(code, int) or isinstance(code, bool) or not is_sendable_code(code):
             raise MessageError(f"'websocket.close': 'code' must be 1000 or another that RFC 6455 allows, not {code!r}")
-        if not isinstance(reason, str) or len(reason.encode("utf-8", "replace")) > MAX_REASON:
+        if not is_sendable_reason(reason):
             raise MessageError(f"'websocket.close': 'reason' must be str of at most {MAX_REASON} bytes, not {reason!r}")
         self.by_application = True
         self.queue.clear()

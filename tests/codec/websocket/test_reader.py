@@ -20,6 +20,7 @@ from tests.codec.websocket.wire import (
     fragments,
     frame,
     head,
+    mask,
     read,
     reader,
     take,
@@ -477,7 +478,7 @@ def test_a_closed_reader_has_nothing_more() -> None:
 
 def test_a_reader_may_be_closed_inside_a_message() -> None:
     fed = reader()
-    fed.feed(BEGUN + head(CONTINUATION, 50) + KEY + b"abc")
+    fed.feed(BEGUN + head(CONTINUATION, 50) + KEY + mask(b"abc"))
     assert fed.next_event() is None
     fed.close()
     fed.feed(bytes(100))

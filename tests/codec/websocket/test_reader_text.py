@@ -44,9 +44,10 @@ BAD = [
     b"\xe0\x9f",
     b"\xf0\x80",
     b"\xf0\x8f",
-    b"\xed\xa0",  # a surrogate
-    b"\xed\xb0",
-    b"\xed\xbf",
+    b"\xed\xa0\x80",  # a surrogate; its second byte shows it already, but CPython's decoder waits for the third
+    b"\xed\xb0\x80",
+    b"\xed\xbf\xbf",
+    b"\xed\xa0a",
     b"\xf4\x90",  # above U+10FFFF
     b"\xf4\xbf",
     b"\xc3\xa9\x80",  # one continuation too many

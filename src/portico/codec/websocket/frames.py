@@ -39,6 +39,14 @@ def is_sendable_code(code: int) -> bool:
     return code in REGISTERED_CODES or 3000 <= code <= 4999
 
 
+def is_sendable_reason(reason: object) -> bool:
+    """Tell whether a close frame may carry the reason (RFC 6455 §5.5.1)."""
+    try:
+        return isinstance(reason, str) and len(reason.encode()) <= MAX_REASON
+    except UnicodeEncodeError:
+        return False
+
+
 def close_frame(code: int, reason: str) -> bytes:
     """Return a whole close frame; a code of 1005 makes one without a payload."""
     payload = b"" if code == NO_STATUS else code.to_bytes(2, "big") + reason.encode()
