@@ -1,5 +1,6 @@
 """A served application that tells the test, through a queue, what it sees and how it fails."""
 
+import asyncio
 import queue
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
@@ -7,12 +8,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tests.live import Live, Notes, live
+from tests.live import Live, live
 from websockets.sync.client import ClientConnection, connect
 
 from portico.asgi import Receive, Scope, Send
 
 ANSWER_S = 10
+
+
+class Notes(queue.Queue[Any]):
+    """What an application notes; it may wait for `go`, which the test says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+
 App = Callable[[Scope, Receive, Send, Notes], Awaitable[None]]
 
 
@@ -32,11 +43,15 @@ class Stage:
         """Block for the next note."""
         return self.notes.get(timeout=ANSWER_S)
 
+    def go(self) -> None:
+        """Let the application go on that waits for it."""
+        self.server.loop.call_soon_threadsafe(self.notes.go.set)
+
 
 @contextmanager
 def stage(app: App, **settings: Any) -> Iterator[Stage]:
     """Serve an application that gets a queue as its fourth argument; an exception it ends with is noted too."""
-    notes: Notes = queue.Queue()
+    notes = Notes()
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] != "lifespan", "lifespan is not supported here"

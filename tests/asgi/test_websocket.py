@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.live import Notes, Wire, live
-from tests.stage import dial, stage
+from tests.live import Wire, live
+from tests.stage import Notes, dial, stage
 from tests.websocket import (
     BINARY,
     TEXT,
@@ -195,17 +195,15 @@ def test_connect_is_first_and_the_handshake_waits_for_the_answer() -> None:
 
     async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
         notes.put(await receive())
-        await asyncio.get_running_loop().run_in_executor(None, notes.join)
+        await notes.go.wait()
         await send(ACCEPT)
 
     with stage(app) as there, Client(there.port, timeout=0.1) as client:
         client.send(handshake())
         assert there.note() == CONNECT
-        try:
-            with pytest.raises(TimeoutError):
-                client.fill()
-        finally:
-            there.notes.task_done()
+        with pytest.raises(TimeoutError):
+            client.fill()
+        there.go()
         client.socket.settimeout(5)
         client.switched()
 
@@ -503,17 +501,15 @@ def test_what_came_before_the_close_is_received_before_it(vanishes: bool) -> Non
     async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
         await receive()
         await send(ACCEPT)
-        await asyncio.get_running_loop().run_in_executor(None, notes.join)
+        await notes.go.wait()
         events = [await receive() for _ in range(4)]
         notes.put([event.get("text") or event.get("bytes") or event["code"] for event in events])
 
     with stage(app) as there, opened(there.port) as client:
-        there.notes.put("unread")
         client.send(text("one") + binary(b"two") + text("three") + (b"" if vanishes else closing(4000)))
         if vanishes:
             client.socket.close()
-        assert there.note() == "unread"
-        there.notes.task_done()
+        there.go()
         assert there.note() == ["one", b"two", "three", 1006 if vanishes else 4000]
 
 

@@ -6,8 +6,8 @@ from enum import IntEnum
 from typing import Any
 
 import pytest
-from tests.live import Notes, Wire, live
-from tests.stage import stage
+from tests.live import Wire, live
+from tests.stage import Notes, stage
 from tests.websocket import Client, closing, handshake, opened, saying, text
 
 from portico.asgi import ClientDisconnected, Message, MessageError, Receive, Scope, Send

@@ -136,6 +136,7 @@ def test_a_bad_frame_is_noticed_in_its_head(served: Served, data: bytes, code: i
         frame(b"hello", PING, form=16),
         frame(b"hello", CONTINUATION),
     ],
+    ids=bytes.hex,
 )
 def test_a_bad_frame_is_never_interpreted(served: Served, data: bytes, mode: str) -> None:
     """§7.1.7: nothing of a bad frame is taken, nor of what follows it; what came before is served first."""
@@ -313,7 +314,7 @@ def test_messages_before_a_close_are_served_first(served: Served, mode: str) -> 
     ended(served, b"".join(map(text, messages)) + closing(1001), mode, 1001, messages)
 
 
-@pytest.mark.parametrize("end", [closing(1001), text("bad")[:1] + b"\x00"])
+@pytest.mark.parametrize("end", [closing(1001), frame(b"", 3)], ids=["a close", "a violation"])
 @pytest.mark.parametrize("size", [65535, 65536, 100000])
 def test_a_message_that_fills_the_queue_is_served_before_the_end(served: Served, size: int, end: bytes) -> None:
     """§5.5.1: as above, where reading goes on only because the application takes a message."""
@@ -337,7 +338,7 @@ def test_nothing_is_read_after_a_close(served: Served) -> None:
         assert served.visit(client).received == []
 
 
-@pytest.mark.parametrize("end", [closing(), frame(b"", 3)])
+@pytest.mark.parametrize("end", [closing(), frame(b"", 3)], ids=["a close", "a violation"])
 def test_what_follows_the_end_is_not_kept_while_the_application_is_busy(end: bytes) -> None:
     """§5.5.1, §7.1.7: it is discarded, or not read: it costs no memory, however long the messages before it wait."""
     go = threading.Event()
@@ -452,14 +453,14 @@ VALID = ["", "\x00", "a", "\x7f", "\x80", "\u07ff", "\u0800", "\ud7ff", "\ue000"
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("payload", INVALID)
+@pytest.mark.parametrize("payload", INVALID, ids=bytes.hex)
 def test_text_that_is_not_utf_8_fails(served: Served, payload: bytes, mode: str) -> None:
     """§8.1: the connection MUST be failed; §7.4.1: 1007."""
     ended(served, text("before") + frame(payload), mode, 1007, ["before"])
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("payload", INVALID)
+@pytest.mark.parametrize("payload", INVALID, ids=bytes.hex)
 def test_a_fragmented_text_that_is_not_utf_8_fails(served: Served, payload: bytes, mode: str) -> None:
     """§8.1: of the whole message, however it was cut."""
     ended(served, b"".join(fragments(TEXT, b"ok", *one_by_one(payload), b"")), mode, 1007)
@@ -474,7 +475,7 @@ def test_all_that_is_utf_8_is_text(served: Served, message: str, mode: str) -> N
     ended(served, data, mode, 1000, [message, message])
 
 
-@pytest.mark.parametrize("payload", [b"ok\xff", b"\xed\xa0\x80", b"\xf4\x90", b"\xc0", b"\xe2\x28"])
+@pytest.mark.parametrize("payload", [b"ok\xff", b"\xed\xa0\x80", b"\xf4\x90", b"\xc0", b"\xe2\x28"], ids=bytes.hex)
 def test_bad_utf_8_is_noticed_before_the_frame_is_whole(served: Served, payload: bytes) -> None:
     """§8.1: as soon as it is there; a peer that announces much and sends it slowly is not waited for."""
     for opening in (b"", frame("é".encode()[:1], fin=False)):
@@ -501,7 +502,7 @@ def test_the_server_sends_no_text_that_is_not_utf_8() -> None:
 
 
 @pytest.mark.parametrize("pieces", [1, 2, 100])
-@pytest.mark.parametrize("payload", [b"x" * 1000, "é".encode() * 500])
+@pytest.mark.parametrize("payload", [b"x" * 1000, "é".encode() * 500], ids=["ASCII", "UTF-8"])
 def test_a_message_may_be_as_large_as_the_limit(payload: bytes, pieces: int) -> None:
     """§10.4: a limit SHOULD be imposed on frames and on messages; it is in bytes. §7.4.1: 1009."""
     app = Echo()

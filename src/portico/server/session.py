@@ -303,10 +303,10 @@ class Session(Call):
         return READY
 
     def _close(self, message: Message) -> Any:
-        code = message.get("code")
+        code = message.get("code", NORMAL)
         reason = message.get("reason")
-        code = NORMAL if code is None else code
-        reason = "" if reason is None else reason
+        if reason is None:
+            reason = ""
         if not isinstance(code, int) or isinstance(code, bool) or not is_sendable_code(code):
             raise MessageError(f"'websocket.close': 'code' must be 1000 or another that RFC 6455 allows, not {code!r}")
         if not is_sendable_reason(reason):
@@ -343,6 +343,8 @@ class Session(Call):
                     raise ClientDisconnected("the client has disconnected")
                 return self._accept(handshake, message)
             if kind == "websocket.close":
+                if handshake.gone:
+                    return READY
                 self.by_application = True
                 self.state = DENYING
                 start = {"type": "http.response.start", "status": 403, "headers": FORBIDDEN_HEADERS}
@@ -373,13 +375,15 @@ class Session(Call):
         headers = message.get("headers") or ()
         try:
             for name, value in headers:
-                if isinstance(name, bytes) and name.lower().startswith(b"sec-websocket-"):
+                lower = name.lower()
+                if lower.startswith(b"sec-websocket-"):
                     raise FieldError(f"{name!r} is not the application's to send; name a subprotocol as 'subprotocol'")
-                fields.append((name, value))
+                if lower != b"upgrade":  # like the other fields of the connection, it is the server's
+                    fields.append((name, value))
             rest = self.stream.upgrade(self, offer.key, fields)
         except FieldError as error:
             raise MessageError(f"'websocket.accept': {error}") from None
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, AttributeError):
             raise MessageError(
                 f"'websocket.accept': 'headers' is an iterable of [name, value] pairs of bytes, not {headers!r}"
             ) from None

@@ -10,6 +10,7 @@ from portico.codec.websocket.frames import (
     close_frame,
     frame_head,
     is_sendable_code,
+    is_sendable_reason,
     message_head,
     read_close,
 )
@@ -92,6 +93,18 @@ def test_a_code_that_may_not_be_sent(code: int) -> None:
 def test_nothing_else_may_be_sent() -> None:
     """§7.4.2: 0-999 are not used; 1000-2999 are for the protocol; 3000-4999 for everybody."""
     assert [code for code in range(65536) if is_sendable_code(code)] == [*SENDABLE[:12], *range(3000, 5000)]
+
+
+@pytest.mark.parametrize("reason", ["", "bye", "r" * 123, "é" * 61, "€" * 41, "\x00"])
+def test_a_reason_that_may_be_sent(reason: str) -> None:
+    """§5.5, §5.5.1: UTF-8 of at most 123 bytes."""
+    assert is_sendable_reason(reason)
+
+
+@pytest.mark.parametrize("reason", ["r" * 124, "é" * 62, "€" * 42, "\ud800", "a\udfffb", None, b"bye", 1000, ["r"]])
+def test_a_reason_that_may_not_be_sent(reason: object) -> None:
+    """§5.5, §5.5.1: UTF-8 of at most 123 bytes."""
+    assert not is_sendable_reason(reason)
 
 
 # --- close frames that we send -------------------------------------------------------------------

@@ -502,7 +502,16 @@ def test_an_event_says_what_it_is(event: Event, text: str) -> None:
 
 
 def test_events_are_equal_only_to_their_like() -> None:
-    events: list[Event] = [Ping(b"a"), Pong(b"a"), Close(1, "a"), Violation(1, "a"), Ping(b"b"), Close(1, "b"), "a", b"a"]
+    events: list[Event] = [
+        Ping(b"a"),
+        Pong(b"a"),
+        Close(1, "a"),
+        Violation(1, "a"),
+        Ping(b"b"),
+        Close(1, "b"),
+        "a",
+        b"a",
+    ]
     assert [[left == right for right in events] for left in events] == [
         [left is right for right in events] for left in events
     ]

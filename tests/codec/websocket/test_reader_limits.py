@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from tests.codec.websocket.wire import (
@@ -40,7 +41,7 @@ COUNT = 100_000
 def test_a_message_of_exactly_the_limit_is_read(opcode: int, message: Event, cuts: list[int]) -> None:
     """§10.4: a limit on the size of a message after reassembly."""
     points = [0, *cuts, LIMIT]
-    pieces = [b"a" * (end - start) for start, end in zip(points, points[1:], strict=False)]
+    pieces = [b"a" * (end - start) for start, end in pairwise(points)]
     assert read(b"".join(fragments(opcode, pieces)), max_size=LIMIT) == [message]
 
 
