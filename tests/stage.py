@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import socket
 import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,16 @@ def stage(app: App, **settings: Any) -> Iterator[Stage]:
 def dial(port: int, path: str = "/", **options: Any) -> ClientConnection:
     """Return a WebSocket that the library `websockets` has opened; without a proxy from the environment."""
     return connect(f"ws://127.0.0.1:{port}{path}", proxy=None, **options)
+
+
+def narrow() -> int:
+    """Return the descriptor of a listening socket, of whose connections the kernel buffers little."""
+    listener = socket.socket()
+    for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+        listener.setsockopt(socket.SOL_SOCKET, option, 16384)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener.detach()
 
 
 @contextmanager

@@ -140,6 +140,9 @@ class Client(Wire):
     path: str
     fields: Pairs  # of the 101
 
+    def __enter__(self) -> "Client":
+        return self
+
     def open(self, path: str, extra: bytes, key: bytes) -> None:
         """Send an opening handshake, and take nothing but the answer that RFC 6455 §4.2.2 describes."""
         self.path = path

@@ -240,7 +240,8 @@ def test_a_disconnect_is_seen_while_streaming(vanishes: bool) -> None:
         assert isinstance(notes.get(timeout=5), ClientDisconnected)
 
 
-def test_a_client_that_reads_nothing_makes_send_wait_and_then_fail() -> None:
+@pytest.mark.parametrize("on", LOOPS)
+def test_a_client_that_reads_nothing_makes_send_wait_and_then_fail(on: str) -> None:
     """Backpressure: `send` waits above the high-water mark, and a disconnect wakes it with an OSError."""
 
     async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
@@ -255,7 +256,7 @@ def test_a_client_that_reads_nothing_makes_send_wait_and_then_fail() -> None:
                 break
 
     wrapped, notes = noted(app)
-    with live(wrapped) as server, Wire(server.port, receive_buffer=4096) as wire:
+    with live(wrapped, on=on) as server, Wire(server.port, receive_buffer=4096) as wire:
         wire.send(GET)
         assert notes.get(timeout=10) == "waits"
         wire.abort()

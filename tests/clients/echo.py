@@ -3,6 +3,8 @@
 import asyncio
 import functools
 import queue
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec
@@ -16,11 +18,13 @@ P = ParamSpec("P")
 
 
 class Echo:
-    """Echoes; `send <n>` is answered with so many bytes, `close <code> <reason>` closes, /denied is a 401."""
+    """Echoes; `send <n>` is answered with so many bytes, `close <code> <reason>` closes, `block <s>` blocks
+    the loop, /denied is a 401."""
 
     def __init__(self) -> None:
         self.ends: queue.Queue[tuple[int, str]] = queue.Queue()
         self.lengths: list[int] = []
+        self.blocking = threading.Event()
 
     def end(self) -> tuple[int, str]:
         """Return code and reason of the next WebSocket that has ended, as the application sees them."""
@@ -48,6 +52,9 @@ class Echo:
             word, _, rest = (text or "").partition(" ")
             if word == "send":
                 await send({"type": "websocket.send", "bytes": b"x" * int(rest)})
+            elif word == "block":
+                self.blocking.set()
+                time.sleep(float(rest))  # what no application should do, and some do
             elif word == "close":
                 code, _, reason = rest.partition(" ")
                 await send({"type": "websocket.close", "code": int(code), "reason": reason})

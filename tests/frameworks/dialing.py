@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.served import Served
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Response
@@ -32,9 +33,7 @@ def hear(client: ClientConnection) -> str | bytes:
 
 def ending(client: ClientConnection) -> tuple[int, str]:
     """Return the code and the reason that the server closes with, which is the next that it says."""
-    try:
-        message = client.recv(ANSWER_S)
-    except ConnectionClosed as closed:
-        assert closed.rcvd is not None, "the connection was lost without a close frame"
-        return closed.rcvd.code, closed.rcvd.reason
-    raise AssertionError(f"a message instead of a close frame: {message!r}")
+    with pytest.raises(ConnectionClosed) as closed:
+        client.recv(ANSWER_S)
+    assert closed.value.rcvd is not None, "the connection was lost without a close frame"
+    return closed.value.rcvd.code, closed.value.rcvd.reason

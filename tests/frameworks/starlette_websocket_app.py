@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TypedDict
 
 from starlette.applications import Starlette
@@ -145,6 +145,38 @@ async def unread(websocket: WebSocket) -> None:
     """Wait for a sign, leave some messages unread and return."""
     await websocket.accept()
     await websocket.receive_text()
+
+
+async def impatient(websocket: WebSocket) -> None:
+    """Give up waiting again and again, before 50 messages have come."""
+    await websocket.accept()
+    came: list[str] = []
+    while len(came) < 50:
+        with suppress(TimeoutError):
+            came.append(await asyncio.wait_for(websocket.receive_text(), 0.001))
+    await websocket.send_json(came)
+    await websocket.close()
+
+
+async def patient(websocket: WebSocket) -> None:
+    """Receive in tasks, and look at each again and again until it has 50 messages."""
+    await websocket.accept()
+    came: list[str] = []
+    while len(came) < 50:
+        receiving = asyncio.create_task(websocket.receive_text())
+        while not receiving.done():
+            await asyncio.wait([receiving], timeout=0.001)
+        came.append(receiving.result())
+    await websocket.send_json(came)
+    await websocket.close()
+
+
+async def farewell(websocket: WebSocket) -> None:
+    """Send much, and close at once."""
+    await websocket.accept()
+    for number in range(5):
+        await websocket.send_bytes(bytes([number]) * 1_000_000)
+    await websocket.close(4000, "that was all")
 
 
 async def vanished(websocket: WebSocket) -> None:
@@ -290,6 +322,9 @@ app = Starlette(
         WebSocketRoute("/endless", endless),
         WebSocketRoute("/both", both),
         WebSocketRoute("/unread", unread),
+        WebSocketRoute("/impatient", impatient),
+        WebSocketRoute("/patient", patient),
+        WebSocketRoute("/farewell", farewell),
         WebSocketRoute("/vanished", vanished),
         WebSocketRoute("/subprotocol", subprotocol),
         WebSocketRoute("/invented", invented),

@@ -78,10 +78,9 @@ def test_a_router_has_a_prefix_and_models_are_validated(site: Served) -> None:
 
 
 def test_a_wrong_model_is_a_1011_logged_once() -> None:
-    with served(APP) as server:
-        with dial(server, "/v1/models") as client:
-            client.send(json.dumps({"name": "cup"}))
-            assert ending(client) == (1011, "")
+    with served(APP) as server, dial(server, "/v1/models") as client:
+        client.send(json.dumps({"name": "cup"}))
+        assert ending(client) == (1011, "")
     assert server.log.count("Exception in ASGI application") == 1
     assert server.log.count("ValidationError: 1 validation error for Item") == 1
 

@@ -7,6 +7,7 @@ import pytest
 from tests.frameworks.dialing import dial, ending, hear, refusal
 from tests.served import Served, served
 from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection
 
 pytestmark = pytest.mark.process
 
@@ -17,6 +18,16 @@ APP = "tests.frameworks.starlette_websocket_app:app"
 def site() -> Iterator[Served]:
     with served(APP) as server:
         yield server
+
+
+def hear_all(client: ClientConnection) -> None:
+    while True:
+        hear(client)
+
+
+def flood(client: ClientConnection) -> None:
+    while True:
+        client.send("x" * 100_000)
 
 
 # --- messages -----------------------------------------------------------------------------------
@@ -74,8 +85,7 @@ def test_an_endpoint_sends_and_receives_at_once(site: Served) -> None:
         assert [hear(client) for _ in range(20)] == [str(number) for number in range(1, 21)]
         client.send("stop")
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                hear(client)
+            hear_all(client)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4000, "enough")
 
@@ -85,6 +95,22 @@ def test_a_threads_result_is_sent(site: Served) -> None:
         client.send("loud")
         assert hear(client) == "LOUD"
         assert ending(client) == (1000, "")
+
+
+@pytest.mark.parametrize("path", ["/impatient", "/patient"])
+def test_waiting_with_a_timeout_loses_nothing(site: Served, path: str) -> None:
+    with dial(site, path) as client:
+        for number in range(50):
+            client.send(str(number))
+            assert client.ping().wait(10)  # so the endpoint has to wait, too
+        assert json.loads(hear(client)) == [str(number) for number in range(50)]
+        assert ending(client) == (1000, "")
+
+
+def test_all_that_was_sent_arrives_before_the_close(site: Served) -> None:
+    with dial(site, "/farewell") as client:
+        assert [hear(client) for _ in range(5)] == [bytes([number]) * 1_000_000 for number in range(5)]
+        assert ending(client) == (4000, "that was all")
 
 
 def test_two_clients_have_each_their_own(site: Served) -> None:
@@ -123,6 +149,13 @@ def test_a_trusted_proxy_tells_client_scheme_and_host(site: Served) -> None:
     with dial(site, "/rooms/a", additional_headers=headers) as client:
         described = json.loads(hear(client))
     assert (described["client"], described["url"]) == ("203.0.113.7", "wss://shop.example/rooms/a")
+
+
+def test_the_root_path_is_in_the_url() -> None:
+    with served(APP, "--root-path", "/api") as server, dial(server, "/rooms/bar") as client:
+        described = json.loads(hear(client))
+    assert described["url"] == f"{server.url.replace('http', 'ws', 1)}/api/rooms/bar"
+    assert described["there"] == f"{server.url.replace('http', 'ws', 1)}/api/rooms/the-next"
 
 
 def test_the_chosen_subprotocol_and_the_fields_are_in_the_answer(site: Served) -> None:
@@ -249,7 +282,9 @@ def test_a_page_is_no_path_of_websockets(site: Served) -> None:
 # --- the client closes --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("code", "reason"), [(1000, ""), (1000, "bye"), (1001, "schön"), (3000, ""), (4999, "x" * 123)])
+@pytest.mark.parametrize(
+    ("code", "reason"), [(1000, ""), (1000, "bye"), (1001, "schön"), (3000, ""), (4999, "x" * 123)]
+)
 def test_the_endpoint_sees_code_and_reason_of_the_client(site: Served, code: int, reason: str) -> None:
     with dial(site, f"/watch?who=watch-{code}") as client:
         client.close(code, reason)
@@ -333,7 +368,7 @@ def test_a_reason_that_is_too_long_is_the_applications_error(site: Served) -> No
 def test_an_application_that_has_closed_receives_its_own_code(site: Served) -> None:
     with dial(site, "/close-and-watch?who=closer") as client:
         assert ending(client) == (4002, "the application's")
-    site.wait_for("closer: then came websocket.disconnect 4002 \"the application's\"")
+    site.wait_for('closer: then came websocket.disconnect 4002 "the application\'s"')
 
 
 def test_an_endpoint_that_returns_closes_with_1000(site: Served) -> None:
@@ -346,8 +381,7 @@ def test_messages_that_nobody_reads_do_not_keep_it_open(site: Served) -> None:
     with dial(site, "/unread") as client:
         client.send("a sign")
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                client.send("x" * 100_000)
+            flood(client)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1000
 

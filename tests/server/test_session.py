@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.live import LOOPS, Wire, live
-from tests.stage import Notes, dial, peak, stage
+from tests.stage import Notes, dial, narrow, peak, stage
 from tests.websocket import (
     BINARY,
     CONTINUATION,
@@ -86,20 +86,20 @@ def test_a_peer_that_reads_nothing_makes_send_wait(on: str) -> None:
     async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
         nonlocal completed
         await send(ACCEPT)
-        for number in range(1000):
-            sending = asyncio.ensure_future(send({**SEND, "bytes": number.to_bytes(4, "big") * 25_000}))
+        for number in range(300):
+            sending = asyncio.ensure_future(send({**SEND, "bytes": number.to_bytes(4, "big") * 5_000}))
             done, _ = await asyncio.wait([sending], timeout=0.3)
             if not done and number == completed:
                 notes.put("waits")
                 await sending
             completed += 1
 
-    with peak() as taken, stage(app, on=on) as there, opened(there.port, receive_buffer=4096) as client:
+    with peak() as taken, stage(app, on=on, fd=narrow()) as there, opened(there.port, receive_buffer=4096) as client:
         assert there.note() == "waits"
-        assert completed < 100
-        assert taken() < 4 * MB
-        for number in range(1000):
-            assert client.message() == number.to_bytes(4, "big") * 25_000
+        assert completed < 50
+        assert taken() < MB
+        for number in range(300):
+            assert client.message() == number.to_bytes(4, "big") * 5_000
         assert client.read_close() == (1000, "")
 
 
@@ -115,7 +115,7 @@ def test_a_send_that_waits_ends_with_the_peer(on: str) -> None:
                 notes.put("waits")
             await sending
 
-    with stage(app, on=on) as there, opened(there.port, receive_buffer=4096) as client:
+    with stage(app, on=on, fd=narrow()) as there, opened(there.port, receive_buffer=4096) as client:
         assert there.note() == "waits"
         client.abort()
         assert isinstance(there.note(), ClientDisconnected)
@@ -129,7 +129,7 @@ def test_a_peer_that_never_reads_is_cut() -> None:
         while True:
             await send({**SEND, "bytes": bytes(100_000)})
 
-    with stage(app, timeout_write=0.2) as there, opened(there.port, receive_buffer=4096):
+    with stage(app, timeout_write=0.2, fd=narrow()) as there, opened(there.port, receive_buffer=4096):
         assert isinstance(there.note(), ClientDisconnected)
 
 
@@ -156,11 +156,9 @@ def test_an_application_that_does_not_receive_stops_the_reading(on: str, size: i
         client.send(handshake())
         client.switched()
         with peak() as taken:
-            sent = (
-                blocked_after(client, data * 1000, 64 * MB) if size < 10_000 else blocked_after(client, data, 64 * MB)
-            )
+            sent = blocked_after(client, data * (1 + 10_000 // len(data)), 64 * MB)
             assert sent < 2 * MB
-            assert taken() < 2 * MB
+            assert taken() < 3 * MB
         there.go()
         times = finish(client, data, sent)
         client.send(closing(4000))
@@ -176,20 +174,18 @@ def test_a_queue_of_one_message() -> None:
         assert [client.message() for _ in words] == words
 
 
-@pytest.mark.parametrize("queue", [1, 200_000])
-def test_the_number_of_messages_that_wait_is_a_setting(queue: int) -> None:
+def test_the_number_of_messages_that_wait_is_a_setting() -> None:
     """ws_max_queue: empty messages take no bytes of the queue, and are counted all the same."""
 
     async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
         await send(ACCEPT)
         await notes.go.wait()
 
-    with stage(app, ws_max_queue=queue) as there, Client(there.port) as client:
-        client.send(handshake())
-        client.switched()
-        taken = blocked_after(client, text("") * 1000, 8 * MB)
-        there.go()
-        assert 6 * queue < taken < 6 * queue + MB  # a message has six bytes; the rest is in the kernel
+    def taken(queue: int) -> int:
+        with stage(app, ws_max_queue=queue, fd=narrow()) as there, opened(there.port) as client:
+            return blocked_after(client, text("") * 1000, 8 * MB)
+
+    assert taken(1) < 6 * 40_000 <= taken(40_000)  # six bytes each, and what the kernel holds
 
 
 def test_pings_are_answered_while_messages_wait() -> None:
@@ -220,7 +216,7 @@ def test_what_follows_an_end_that_waits_for_its_turn_is_not_kept(end: bytes) -> 
         client.send(handshake())
         client.switched()
         client.send(text("waits") + end)
-        blocked_after(client, bytes(100_000), 16 * MB)
+        blocked_after(client, bytes(100_000), 6 * MB)
         assert taken() < 2 * MB
         there.go()
         assert there.note() == ["websocket.receive", "websocket.disconnect"]
@@ -270,18 +266,15 @@ def test_fragments_are_counted_together() -> None:
 @ON
 def test_a_flood_of_pings_from_a_peer_that_reads_nothing_is_bounded(on: str) -> None:
     """RFC 6455 §5.5.3: of the pings that wait for an answer only the latest needs one."""
-    with stage(idle, on=on) as there, Client(there.port, receive_buffer=4096) as client, peak() as taken:
+    with stage(idle, on=on, fd=narrow()) as there, Client(there.port, receive_buffer=4096) as client, peak() as taken:
         client.send(handshake())
         client.switched()
         data = ping(bytes(125)) * 800
-        for _ in range(80):
+        for _ in range(30):
             client.send(data)
         client.send(ping(b"last"))
         assert taken() < 2 * MB
-        pongs = 1
-        while client.pong() != b"last":
-            pongs += 1
-        assert pongs < 80 * 800
+        client.until(b"\x8a\x04last")
         client.send(closing(4000))
         assert there.note() == (4000, "")
 
@@ -291,7 +284,7 @@ def test_a_flood_of_empty_fragments_is_bounded() -> None:
     with live(Echo()) as server, opened(server.port) as client, peak() as taken:
         client.send(frame(b"he", fin=False))
         data = frame(b"", CONTINUATION, fin=False) * 10_000
-        for _ in range(15):
+        for _ in range(4):
             client.send(data)
         client.send(frame(b"llo", CONTINUATION))
         assert client.message() == "hello"
@@ -303,11 +296,11 @@ def test_tiny_fragments_take_no_more_than_their_message() -> None:
     with live(Echo()) as server, opened(server.port) as client, peak() as taken:
         client.send(frame(b"", BINARY, fin=False))
         data = frame(b"xy", CONTINUATION, fin=False) * 10_000
-        for _ in range(6):
+        for _ in range(2):
             client.send(data)
         client.send(frame(b"", CONTINUATION))
-        assert client.message() == b"xy" * 60_000
-        assert taken() < 2 * MB
+        assert client.message() == b"xy" * 20_000
+        assert taken() < MB
 
 
 def test_a_peer_that_goes_on_after_our_close_is_not_kept_in_memory() -> None:

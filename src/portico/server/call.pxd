@@ -34,6 +34,7 @@ cdef class Call:
     cpdef on_waited(self, task)
     cpdef release(self)
     cpdef receive(self)
+    @cython.locals(waiter=Waiter, last=Waiter)
     cpdef wait(self)
     @cython.locals(waiter=Waiter)
     cpdef wake(self)

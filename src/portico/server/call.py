@@ -64,7 +64,7 @@ class Waiter:
         self.done = False
         self.cancelled = False
         self.reason: Any = None  # of the cancellation
-        self.next: Waiter | None = None  # who waits for the same
+        self.next: Waiter | None = None  # who has waited for the same, but not as long
 
     def __await__(self) -> "Generator[Waiter, None, None]":
         yield self
@@ -100,6 +100,7 @@ class Waiter:
             self.done = True
             if self.callback is not None:
                 self.loop.call_soon(self.callback, self, context=self.context)
+                self.callback = None
 
     def resume(self) -> None:
         """Let the task go on at once, unless another one is running: then in the loop's next round."""
@@ -109,7 +110,9 @@ class Waiter:
             self.finish()
             return
         self.done = True
-        self.context.run(self.callback, self)
+        callback = self.callback
+        self.callback = None
+        self.context.run(callback, self)
 
 
 class Call:
@@ -122,7 +125,7 @@ class Call:
         self.service = service
         self.scope = scope
         self.counted = False  # towards the limit of concurrent requests
-        self.waiter: Waiter | None = None  # the last of those who wait; it is rare that there is another
+        self.waiter: Waiter | None = None  # the first of those who wait; it is rare that there is another
 
     # The subclass's
 
@@ -207,8 +210,20 @@ class Call:
     def wait(self) -> Waiter:
         """Return what a task waits on until there may be an event."""
         waiter = Waiter(self.service.loop)
-        waiter.next = self.waiter
-        self.waiter = waiter
+        # Those who were cancelled are left out, so that one who looks up again and again leaves nothing behind.
+        last = self.waiter
+        while last is not None and last.done:
+            last = last.next
+        if last is None:
+            self.waiter = waiter
+            return waiter
+        self.waiter = last
+        while last.next is not None:
+            if last.next.done:
+                last.next = last.next.next
+            else:
+                last = last.next
+        last.next = waiter
         return waiter
 
     def wake(self) -> None:

@@ -351,7 +351,8 @@ class Session(Call):
                 handshake.send(start)
                 return handshake.send({"type": "http.response.body", "body": FORBIDDEN})
             if kind == "websocket.http.response.start":
-                handshake.send({**message, "type": "http.response.start"})
+                known = {key: message[key] for key in ("status", "headers") if key in message}
+                handshake.send({**known, "type": "http.response.start"})
                 self.state = DENYING
                 return READY
         elif kind == "websocket.http.response.body":
@@ -474,6 +475,8 @@ class Session(Call):
             self.awaits_pong = False
         if not self.awaits_pong:
             self.pong_by = NEVER
+        elif now - self.pong_by > 2 * service.tick:  # nobody has read for that long: something holds up the loop
+            self.pong_by = now + service.tick
         elif self.pong_by <= now:
             logger.debug("a WebSocket peer answers no ping: closing")
             stream.write(close_frame(INTERNAL_ERROR, "ping timeout"), b"")

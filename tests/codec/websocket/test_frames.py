@@ -3,6 +3,7 @@
 import pytest
 from tests.codec.websocket.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload
 
+from portico.codec.websocket import frames
 from portico.codec.websocket.events import Close, Violation
 from portico.codec.websocket.frames import (
     EMPTY_PING,
@@ -73,6 +74,27 @@ def test_the_head_of_a_binary_message(length: int, octets: bytes) -> None:
 def test_an_empty_ping_is_two_octets() -> None:
     """§5.5.2: opcode 9; application data is optional."""
     assert EMPTY_PING == b"\x89\x00"
+
+
+# --- numbers -------------------------------------------------------------------------------------
+
+
+def test_the_opcodes() -> None:
+    """§11.8: the registry of opcodes."""
+    opcodes = (frames.CONTINUATION, frames.TEXT, frames.BINARY, frames.CLOSE, frames.PING, frames.PONG)
+    assert opcodes == (0, 1, 2, 8, 9, 10)
+
+
+def test_the_bits_of_the_first_octet() -> None:
+    """§5.2: FIN is the highest, RSV1 the next."""
+    assert (frames.FIN, frames.RSV1) == (0b1000_0000, 0b0100_0000)
+
+
+def test_the_codes_that_have_names() -> None:
+    """§7.4.1: what they mean; and 1012, "Service Restart", in the registry of §11.7."""
+    assert (frames.NORMAL, frames.GOING_AWAY, frames.PROTOCOL_ERROR) == (1000, 1001, 1002)
+    assert (frames.NO_STATUS, frames.ABNORMAL, frames.INVALID_DATA) == (1005, 1006, 1007)
+    assert (frames.TOO_BIG, frames.INTERNAL_ERROR, frames.SERVICE_RESTART) == (1009, 1011, 1012)
 
 
 # --- codes ---------------------------------------------------------------------------------------

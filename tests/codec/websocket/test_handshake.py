@@ -375,9 +375,9 @@ def test_empty_elements_of_the_list_are_ignored(value: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b" ", b"\t", b",", b" , ", b",,"])
-def test_a_list_without_an_element_breaks_the_grammar(value: bytes) -> None:
-    """§9.1: 1#extension: at least one."""
-    assert parse_extensions(value) is None
+def test_a_line_may_be_without_an_element(value: bytes) -> None:
+    """RFC 9110 §5.3: several lines are one list, to which such a line adds nothing."""
+    assert parse_extensions(value) == []
 
 
 @pytest.mark.parametrize(
@@ -513,6 +513,14 @@ def test_other_extensions_are_ignored(value: bytes) -> None:
 def test_the_first_offer_that_can_be_accepted_is(values: list[bytes]) -> None:
     """RFC 7692 §5.2: offers are in order of preference; §9.1: several lines are one list."""
     assert agreement_of(*values) == "permessage-deflate; server_max_window_bits=9"
+
+
+@pytest.mark.parametrize(
+    "values", [[b"", b"permessage-deflate"], [b"permessage-deflate", b","], [b" ,permessage-deflate"]]
+)
+def test_an_offer_among_empty_elements_is_accepted(values: list[bytes]) -> None:
+    """RFC 9110 §5.6.1.2: a recipient MUST parse and ignore a reasonable number of empty list elements."""
+    assert agreement_of(*values) == DEFLATE
 
 
 @pytest.mark.parametrize("value", [b"permessage-deflate; a", b"permessage-deflate; server_max_window_bits=8"])

@@ -15,6 +15,7 @@ UPGRADE_REQUIRED = b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _EXTENSION = re.compile(rb"[ \t]*+(?P<name>" + _TOKEN + rb")[ \t]*+")
+_EMPTY = re.compile(rb"[ \t,]*+")  # RFC 9110 §5.6.1: elements of a list that are empty are ignored
 _PARAMETER = re.compile(
     rb";[ \t]*+(?P<name>" + _TOKEN + rb")[ \t]*+"
     rb"(?:=[ \t]*+(?:(?P<value>" + _TOKEN + rb')|"(?P<quoted>(?:[^"\\]|\\.)*+)")[ \t]*+)?',
@@ -109,6 +110,9 @@ def parse_extensions(value: bytes) -> Extensions | None:
     extensions: Extensions = []
     at = 0
     while True:
+        at = _EMPTY.match(value, at).end()  # type: ignore[union-attr]
+        if at == len(value):
+            return extensions
         match = _EXTENSION.match(value, at)
         if match is None:
             return None
@@ -123,11 +127,8 @@ def parse_extensions(value: bytes) -> Extensions | None:
                 if not is_token(given):
                     return None
             parameters.append((match["name"].decode(), None if given is None else given.decode()))
-        if at == len(value):
-            return extensions
-        if value[at] != ord(","):
+        if at < len(value) and value[at] != ord(","):
             return None
-        at += 1
 
 
 def accept_value(key: bytes) -> bytes:

@@ -83,6 +83,8 @@ class MessageReader:
 
     def feed(self, data: bytes) -> None:
         """Append bytes from the peer."""
+        if self.ended:
+            return
         if self.position == len(self.buffer):
             self.buffer = data
         else:
@@ -165,9 +167,10 @@ class MessageReader:
         if opcode >= CLOSE:
             return self._read_control(opcode, at, length)
         compressed = self.compressed if opcode == CONTINUATION else bool(first & 64)
-        expected = length if opcode != CONTINUATION else length + self.expected
-        if expected > (self.max_compressed if compressed else self.max_size):
+        expected = self.expected if opcode == CONTINUATION else 0
+        if length > (self.max_compressed if compressed else self.max_size) - expected:
             return self._fail(TOO_BIG, f"message is larger than {self.max_size} bytes")
+        expected += length
         if len(buffer) < at + 4:
             return None
         octets = buffer
