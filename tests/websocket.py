@@ -8,7 +8,7 @@ import queue
 from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha1
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tests.live import Live, Malformed, Notes, Pairs, Wire, parse, reply
 
@@ -314,7 +314,7 @@ def saying(*messages: Message) -> tuple[ASGIApp, Notes]:
             notes.put(failure)
             raise
         while True:
-            event: dict[str, Any] = await receive()
+            event = await receive()
             notes.put(event)
             if event["type"] == "websocket.disconnect":
                 return

@@ -152,15 +152,16 @@ async def test_a_client_that_answers_no_ping_is_closed() -> None:
         assert echo.end() == (1006, "")
 
 
+@pytest.mark.parametrize("seconds", [0.6, 1.5])
 @in_a_loop
-async def test_a_pong_that_waits_while_the_application_holds_up_the_loop_counts() -> None:
-    with echoing(ws_ping_interval=0.2, ws_ping_timeout=0.2) as (echo, server):
+async def test_a_pong_that_waits_while_the_application_holds_up_the_loop_counts(seconds: float) -> None:
+    with echoing(ws_ping_interval=0.5, ws_ping_timeout=0.5) as (echo, server):
         async with (
             picows_client(server, enable_auto_pong=False) as (one, pings),
             picows_client(server) as (two, _),
         ):
             assert await pings.next() == (picows.WSMsgType.PING, b"")
-            two.send(picows.WSMsgType.TEXT, b"block 0.6")
+            two.send(picows.WSMsgType.TEXT, f"block {seconds}")
             assert await asyncio.to_thread(echo.blocking.wait, ANSWER_S)
             one.send_pong()  # in time, but the server is not looking
             one.send(picows.WSMsgType.TEXT, b"on")

@@ -14,7 +14,8 @@ ANSWER_S = 10
 def dial(server: Served, path: str, **options: Any) -> ClientConnection:
     """Open a WebSocket; without a proxy from the environment."""
     url = f"ws{server.url.removeprefix('http')}{path}"
-    return connect(url, proxy=None, open_timeout=ANSWER_S, close_timeout=ANSWER_S, **options)
+    client: ClientConnection = connect(url, proxy=None, open_timeout=ANSWER_S, close_timeout=ANSWER_S, **options)
+    return client
 
 
 def refusal(server: Served, path: str, **options: Any) -> Response:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from tests.frameworks.dialing import dial, ending, hear, refusal
+from tests.frameworks.dialing import ANSWER_S, dial, ending, hear, refusal
 from tests.served import Served, served
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
@@ -101,8 +101,8 @@ def test_a_threads_result_is_sent(site: Served) -> None:
 def test_waiting_with_a_timeout_loses_nothing(site: Served, path: str) -> None:
     with dial(site, path) as client:
         for number in range(50):
+            assert client.ping().wait(ANSWER_S)  # so the endpoint has to wait, too
             client.send(str(number))
-            assert client.ping().wait(10)  # so the endpoint has to wait, too
         assert json.loads(hear(client)) == [str(number) for number in range(50)]
         assert ending(client) == (1000, "")
 

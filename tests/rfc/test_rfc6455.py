@@ -5,12 +5,13 @@ close frame or a broken rule must never be interpreted.
 """
 
 import asyncio
+import queue
 import threading
 import tracemalloc
 from collections.abc import Iterator, Sequence
 
 import pytest
-from tests.live import LOOPS, live, one_by_one
+from tests.live import LOOPS, Notes, live, one_by_one
 from tests.websocket import (
     ACCEPT,
     BINARY,
@@ -170,7 +171,7 @@ GOOD: list[tuple[str, bytes, list[str | bytes]]] = [
     ("a pong that nobody asked for", frame(b"x", PONG) + text("a"), ["a"]),
     ("a pong of nothing", frame(b"", PONG) + text("a"), ["a"]),
     ("a pong inside a message", frame(b"a", fin=False) + frame(b"x", PONG) + frame(b"b", CONTINUATION), ["ab"]),
-    *[(f"{size} bytes", binary(b"x" * size), [b"x" * size]) for size in (1, 125, 126, 127, 128, 255, 256)],
+    *[(f"{size} bytes", text("x" * size), ["x" * size]) for size in (1, 125, 126, 127, 128, 255, 256)],
 ]  # fmt: skip
 
 
@@ -366,6 +367,29 @@ def test_what_follows_the_end_is_not_kept_while_the_application_is_busy(end: byt
             tracemalloc.stop()
             go.set()
     assert peak < 8 << 20
+
+
+@pytest.mark.parametrize("on", list(LOOPS))
+def test_a_peer_that_does_not_wait_for_the_answer_is_no_error(on: str, caplog: pytest.LogCaptureFixture) -> None:
+    """§7.1.1: a peer may be gone before its close is answered; what it said last still counts."""
+    notes: Notes = queue.Queue()
+    go = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+        await send(ACCEPT)
+        notes.put(await receive())
+        go.wait(5)  # the loop does not see the peer go
+        notes.put(await receive())
+
+    with live(app, on=on) as server:
+        with opened(server.port) as client:
+            client.send(text("a") + closing(4000))
+            assert notes.get(timeout=5) == {"type": "websocket.receive", "text": "a"}
+        go.set()
+        assert notes.get(timeout=5) == {"type": "websocket.disconnect", "code": 4000, "reason": ""}
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_a_connection_that_just_ends_is_1006(served: Served) -> None:

@@ -4,11 +4,12 @@ A refused handshake is sent whole, byte by byte, and with frames and a request b
 """
 
 import asyncio
+import queue
 import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.live import Wire, answers, finished, live, one_by_one
+from tests.live import LOOPS, Notes, Wire, answers, finished, live, one_by_one
 from tests.websocket import (
     ACCEPT,
     BINARY,
@@ -28,7 +29,7 @@ from tests.websocket import (
     text,
 )
 
-from portico.asgi import Message, MessageError, Receive, Scope, Send
+from portico.asgi import ClientDisconnected, Message, MessageError, Receive, Scope, Send
 
 SECOND = b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n"
 LATER = text("later") + ping(b"later")
@@ -290,6 +291,37 @@ def test_a_refusal_of_the_application_is_an_http_error() -> None:
     with live(app) as server:
         (answer,) = answers(finished(server.port, handshake() + LATER + SECOND))
     assert answer.status == 403
+
+
+@pytest.mark.parametrize("on", list(LOOPS))
+def test_a_client_that_does_not_wait_for_its_refusal_is_no_error(on: str, caplog: pytest.LogCaptureFixture) -> None:
+    """§4.2.2: the error is for the client; one that is gone by then is nobody's fault, the application's least."""
+    notes: Notes = queue.Queue()
+    go = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "websocket"
+        notes.put("busy")
+        go.wait(5)  # the loop does not see clients come and go
+        try:
+            await send({"type": "websocket.close"})
+        except Exception as failure:
+            notes.put(failure)
+        else:
+            notes.put("sent")
+
+    with live(app, on=on) as server:
+        with Wire(server.port) as wire:
+            wire.send(handshake() + LATER)
+            assert notes.get(timeout=5) == "busy"
+        for data in (handshake(key=None), handshake(version=b"8"), b"GET /\r\n\r\n"):
+            with Wire(server.port) as wire:
+                wire.send(data)
+        go.set()
+        note = notes.get(timeout=5)
+        assert note == "sent" or isinstance(note, ClientDisconnected)
+        assert answers(finished(server.port, handshake(key=None)))[0].status == 400
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 # --- §4, §5: bytes before and behind the handshake ------------------------------------------------

@@ -423,6 +423,23 @@ def test_a_peer_that_closes_its_side_is_gone(on: str) -> None:
         assert client.rest() == b""
 
 
+def test_a_peer_that_closes_its_side_and_reads_nothing_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    """timeout_write: what is left to be written does not keep its connection, nor the server, for ever."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        await send(ACCEPT)
+        assert (await receive())["type"] == "websocket.connect"
+        await send({**SEND, "bytes": bytes(80_000)})  # more than the kernel takes, less than makes it wait
+        notes.put((await receive())["code"])
+
+    with stage(app, timeout_write=0.2, fd=narrow()) as there:
+        client = opened(there.port, receive_buffer=4096)
+        client.half_close()
+        assert there.note() == 1006
+    client.socket.close()
+    assert "took too long" not in caplog.text
+
+
 @pytest.mark.parametrize("resets", [False, True], ids=["closes", "resets"])
 @ON
 def test_a_client_that_is_gone_before_accept(on: str, resets: bool) -> None:

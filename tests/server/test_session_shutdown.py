@@ -8,7 +8,7 @@ import signal
 from typing import Any
 
 import pytest
-from tests.live import LOOPS, Wire
+from tests.live import LOOPS, Wire, reply
 from tests.served import ROOT, served
 from tests.stage import Notes, Stage, dial, narrow, stage
 from tests.websocket import Client, closing, handshake, opened, text
@@ -21,6 +21,7 @@ ACCEPT: Message = {"type": "websocket.accept"}
 SEND: Message = {"type": "websocket.send"}
 ON = pytest.mark.parametrize("on", LOOPS)
 SHORT = 0.3
+GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def stopping(there: Stage) -> "concurrent.futures.Future[None]":
@@ -38,7 +39,10 @@ async def idle(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None
 
 
 async def undecided(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-    """Answer the handshake when the test says so, by the path."""
+    """Answer the handshake when the test says so, by the path; a request at once."""
+    if scope["type"] == "http":
+        await reply(send)
+        return
     assert (await receive())["type"] == "websocket.connect"
     notes.put("in")
     await notes.go.wait()
@@ -184,6 +188,8 @@ def test_a_handshake_that_is_accepted_after_the_stop(on: str) -> None:
         client.send(handshake(b"/accept"))
         assert there.note() == "in"
         with Wire(there.port) as other:
+            other.send(GET)
+            assert other.answer().status == 200
             stop = stopping(there)
             assert other.rest() == b""  # the stop has begun
         there.go()

@@ -235,7 +235,8 @@ class Connection(Stream):
         self.writer.keep_alive = False
         offer = read_handshake(request, self.service.ws_per_message_deflate, self.service.ws_origins)
         if isinstance(offer, Fault):
-            self._refuse(offer)
+            logger.debug("refused a WebSocket: %d %s", offer.status, offer.reason)
+            self._answer(offer.status, offer.fields, offer.reason)
             return
         scopes = self.scopes
         assert scopes is not None
@@ -351,7 +352,15 @@ class Connection(Stream):
             if first:
                 body = parts.index(data, 4)
                 parts[:body] = [b"".join(parts[:body])]
+            self._write_all(parts)
+
+    def _write_all(self, parts: list[bytes]) -> None:
+        """Write the pieces without putting them together."""
+        if self.service.gathers:
             self.transport.writelines(parts)
+        else:
+            for part in parts:
+                self.transport.write(part)
 
     def _sends_trailers(self) -> bool:
         exchange = self.exchange
@@ -448,7 +457,7 @@ class Connection(Stream):
         if len(payload) < JOIN_LIMIT:
             self.transport.write(head + payload)
         else:
-            self.transport.writelines((head, payload))
+            self._write_all([head, payload])
 
     def finish(self) -> None:
         self._linger()
@@ -491,7 +500,11 @@ class Connection(Stream):
         self.phase = LINGERING
         self.drained = 0
         self.reader.close()
-        transport.write_eof()
+        try:
+            transport.write_eof()
+        except OSError:  # the peer has reset the connection, and the loop has not noticed yet
+            self.close()
+            return
         if self.reading_paused:
             self.resume_reading()
         self._set_deadline(self.service.now + LINGER_S)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,13 @@ LOG_FLUSH_BYTES = 65536
 LOG_FLUSH_S = 0.1
 
 
+def _forgets_to_pause(loop: asyncio.AbstractEventLoop) -> bool:
+    """Tell whether `transport.writelines` never pauses writing (CVE-2024-12254; uvloop has transports of its own)."""
+    return isinstance(loop, asyncio.BaseEventLoop) and (
+        (3, 12) <= sys.version_info < (3, 12, 9) or (3, 13) <= sys.version_info < (3, 13, 2)
+    )
+
+
 class Service:
     """One application being served in one event loop."""
 
@@ -33,6 +41,7 @@ class Service:
         "deadlines",
         "defaults",
         "fresh_context",
+        "gathers",
         "idle",
         "limit_concurrency",
         "limit_connections",
@@ -92,6 +101,7 @@ class Service:
         self.ws_ping_interval = config.ws_ping_interval or 0.0
         self.ws_ping_timeout = config.ws_ping_timeout or 0.0
         self.ws_per_message_deflate = config.ws_per_message_deflate
+        self.gathers = not _forgets_to_pause(loop)
         self.fresh_context = config.reset_contextvars
         self.send_date = config.date_header
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in config.headers)

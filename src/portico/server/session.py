@@ -129,7 +129,7 @@ class Session(Call):
             message = self.queue.pop(0)
             self.queued -= len(message)
             if self.stalled:
-                self._read_on()
+                self._read_on(True)
             if type(message) is str:
                 return {"type": "websocket.receive", "text": message}
             return {"type": "websocket.receive", "bytes": message}
@@ -159,14 +159,18 @@ class Session(Call):
         reader.feed(data)
         if self.stalled:
             return
-        self._read()
+        self._read(False)
         if self.waiter is not None and (self.queue or self.state >= CLOSING):
             self.resume()
         if self.stalled:
             self._pause_reading()
 
-    def _read(self) -> None:
-        """Act on what the reader has, until it needs more bytes or the queue is full."""
+    def _read(self, behind: bool) -> None:
+        """Act on what the reader has, until it needs more bytes or the queue is full.
+
+        Args:
+            behind: The application is about to get a message, though the queue may be empty.
+        """
         reader = self.reader
         assert reader is not None
         while True:
@@ -184,7 +188,7 @@ class Session(Call):
                 self.pongs.append(frame_head(FIN | PONG, len(event.data)) + event.data)
             elif type(event) is not Pong:
                 assert isinstance(event, Close | Violation)
-                if self.queue and self.state == OPEN:
+                if (behind or self.queue) and self.state == OPEN:
                     self.ending = event
                     self._close_within(CLOSE_S)
                     break
@@ -194,10 +198,10 @@ class Session(Call):
         if self.pongs:
             self._answer_pings()
 
-    def _read_on(self) -> None:
+    def _read_on(self, behind: bool) -> None:
         """The queue has room again."""
         self.stalled = False
-        self._read()
+        self._read(behind)
         if self.reading_paused and not self.stalled:
             self.reading_paused = False
             self.stream.resume_reading()
@@ -328,7 +332,7 @@ class Session(Call):
         if ending is not None:  # the peer's close has been waiting for its turn
             self._act_on(ending)
         elif self.stalled or self.reading_paused:
-            self._read_on()
+            self._read_on(False)
         self.wake()
 
     # The opening handshake

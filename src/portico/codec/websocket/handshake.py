@@ -10,6 +10,7 @@ from portico.http.headers import is_token
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = re.compile(rb"[A-Za-z0-9+/]{22}==")  # 16 bytes in base64
 VERSION = b"13"
+MALFORMED_EXTENSIONS = "malformed Sec-WebSocket-Extensions"  # RFC 6455 §9.1
 # RFC 6455 §4.4 and RFC 9110 §15.5.22: what an answer of 426 says.
 UPGRADE_REQUIRED = b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
 
@@ -74,6 +75,7 @@ def read_offer(
         return Fault(403, "Origin is not allowed")  # RFC 6455 §10.2
     subprotocols: list[str] = []
     extensions: Extensions = []
+    extended = False
     for name, value in headers:
         if name == b"sec-websocket-protocol":
             for member in filter(None, (part.strip(b" \t") for part in value.split(b","))):
@@ -83,9 +85,12 @@ def read_offer(
                     subprotocols.append(member.decode())
         elif name == b"sec-websocket-extensions":
             parsed = parse_extensions(value)
-            if parsed is None:  # RFC 6455 §9.1
-                return Fault(400, "malformed Sec-WebSocket-Extensions")
+            if parsed is None:
+                return Fault(400, MALFORMED_EXTENSIONS)
             extensions += parsed
+            extended = True
+    if extended and not extensions:
+        return Fault(400, MALFORMED_EXTENSIONS)
     agreement = None
     if compress:
         for extension, parameters in extensions:
