@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.live import Live, live
+from tests.websocket import Client
 from websockets.sync.client import ClientConnection, connect
 
-from portico.asgi import Receive, Scope, Send
+from portico.asgi import Message, Receive, Scope, Send
 
 ANSWER_S = 10
 
@@ -90,3 +91,40 @@ def peak() -> Iterator[Callable[[], int]]:
         yield lambda: tracemalloc.get_traced_memory()[1] - before
     finally:
         tracemalloc.stop()
+
+
+def blocked_after(client: Client, data: bytes, most: int) -> int:
+    """Send `data` again and again, until nothing is taken for half a second; return how many bytes were taken."""
+    taken = 0
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)  # let the kernel hold little
+    client.socket.settimeout(0.5)
+    try:
+        while taken < most:
+            taken += client.socket.send(data[taken % len(data) :])
+    except TimeoutError:
+        pass
+    client.socket.settimeout(5)
+    return taken
+
+
+def finish(client: Client, data: bytes, taken: int) -> int:
+    """Send the rest of the last `data`; return how many there were."""
+    client.send(data[taken % len(data) :] if taken % len(data) else b"")
+    return -(-taken // len(data))
+
+
+# --- applications the suites share --------------------------------------------------------------------
+
+
+async def until(receive: Receive, kind: str) -> Message:
+    """Return the next event of this type; others are dropped."""
+    while (event := await receive())["type"] != kind:
+        pass
+    return event
+
+
+async def idle(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+    """Accept, and note how it ends."""
+    await send({"type": "websocket.accept"})
+    event = await until(receive, "websocket.disconnect")
+    notes.put((event["code"], event["reason"]))

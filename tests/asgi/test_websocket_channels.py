@@ -436,6 +436,21 @@ def test_several_tasks_may_receive(on: str) -> None:
         assert there.note() == (sorted(MANY), [4000] * 5)
 
 
+@ON
+def test_a_receive_that_waits_sees_the_own_close(on: str) -> None:
+    """One task closes, the other one comes to its end."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        await entered(receive, send)
+        reading = asyncio.ensure_future(receive())
+        await asyncio.sleep(0)
+        await send({**CLOSE, "code": 4000})
+        notes.put(await reading)
+
+    with stage(app, on=on) as there, opened(there.port):
+        assert there.note() == {"type": "websocket.disconnect", "code": 4000, "reason": ""}
+
+
 def test_what_waits_is_served_in_order() -> None:
     """Of several tasks that wait, the first that began gets the first message."""
 

@@ -151,7 +151,7 @@ def test_a_message_that_is_over_cannot_be_continued(served: Served) -> None:
 
 # --- §5: what a message is ------------------------------------------------------------------------
 
-GOOD: list[tuple[str, bytes, list[str | bytes]]] = [
+GOOD: list[tuple[str, bytes, Sequence[str | bytes]]] = [
     ("a text", text("hello"), ["hello"]),
     ("a binary", binary(b"\x00\xff"), [b"\x00\xff"]),
     ("a text of nothing", text(""), [""]),
@@ -177,7 +177,7 @@ GOOD: list[tuple[str, bytes, list[str | bytes]]] = [
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("data", "expected"), [case[1:] for case in GOOD], ids=[case[0] for case in GOOD])
-def test_a_message_is_understood(served: Served, data: bytes, expected: list[str | bytes], mode: str) -> None:
+def test_a_message_is_understood(served: Served, data: bytes, expected: Sequence[str | bytes], mode: str) -> None:
     """§5.4: fragments MUST be put together, of whatever size; §5.5.3: a pong that was not asked for needs no answer."""
     data += closing()
     ended(served, data, mode, 1000, expected)
@@ -320,6 +320,38 @@ def test_messages_before_a_close_are_served_first(served: Served, mode: str) -> 
 def test_a_message_that_fills_the_queue_is_served_before_the_end(served: Served, size: int, end: bytes) -> None:
     """§5.5.1: as above, where reading goes on only because the application takes a message."""
     ended(served, binary(bytes(size)) + end, "whole", 1001 if end == closing(1001) else 1002, [bytes(size)])
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [(closing(1001), 1001), (frame(b"", 3), 1002)], ids=["a close", "a violation"]
+)
+def test_the_end_waits_for_a_slow_answer_to_what_came_before(end: bytes, code: int) -> None:
+    """§5.5.1, §7.1.7: as above, while the application is still at the last message and the peer goes on talking."""
+    notes: Notes = queue.Queue()
+    go = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "websocket"
+        await receive()
+        await send(ACCEPT)
+        message = await receive()
+        if scope["path"] == "/slow":
+            notes.put("busy")
+            await asyncio.to_thread(go.wait, 5)
+        await send({"type": "websocket.send", "text": message["text"]})
+        await receive()
+
+    with live(app) as server, opened(server.port, "/slow") as client:
+        client.send(text("a") + end)
+        assert notes.get(timeout=5) == "busy"
+        for _ in range(2):
+            client.send(LATER)
+            with opened(server.port) as other:  # whose answer says that the server has seen what was sent before
+                other.send(text("b"))
+                assert other.message() == "b"
+        go.set()
+        assert client.message() == "a"
+        assert client.closed_with()[0] == code
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -5,18 +5,17 @@ objects take, of the server and the test together, whose own part is constant.
 """
 
 import asyncio
-import socket
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from tests.live import LOOPS, Wire, live
-from tests.stage import Notes, dial, narrow, peak, stage
+from tests.stage import Notes, blocked_after, dial, finish, idle, narrow, peak, stage, until
 from tests.websocket import (
     BINARY,
     CONTINUATION,
     PING,
-    PONG,
-    TEXT,
     Client,
     Echo,
     binary,
@@ -39,40 +38,6 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 ON = pytest.mark.parametrize("on", LOOPS)
 MB = 1 << 20
 SHORT = 0.1
-
-
-def blocked_after(client: Client, data: bytes, most: int) -> int:
-    """Send `data` again and again, until nothing is taken for half a second; return how many bytes were taken."""
-    taken = 0
-    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)  # let the kernel hold little
-    client.socket.settimeout(0.5)
-    try:
-        while taken < most:
-            taken += client.socket.send(data[taken % len(data) :])
-    except TimeoutError:
-        pass
-    client.socket.settimeout(5)
-    return taken
-
-
-def finish(client: Client, data: bytes, taken: int) -> int:
-    """Send the rest of the last `data`; return how many there were."""
-    client.send(data[taken % len(data) :] if taken % len(data) else b"")
-    return -(-taken // len(data))
-
-
-async def until(receive: Receive, kind: str) -> Message:
-    """Return the next event of this type; others are dropped."""
-    while (event := await receive())["type"] != kind:
-        pass
-    return event
-
-
-async def idle(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-    """Accept, and note how it ends."""
-    await send(ACCEPT)
-    event = await until(receive, "websocket.disconnect")
-    notes.put((event["code"], event["reason"]))
 
 
 # --- a peer that does not read ------------------------------------------------------------------------
@@ -133,6 +98,26 @@ def test_a_peer_that_never_reads_is_cut() -> None:
         assert isinstance(there.note(), ClientDisconnected)
 
 
+def test_a_peer_that_reads_slowly_is_not_cut() -> None:
+    """timeout_write: who moves is not slow, however much several tasks have sent at once."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        await send(ACCEPT)
+        if scope["path"] == "/slow":
+            await asyncio.gather(*[send({**SEND, "bytes": bytes(50_000)}) for _ in range(20)])
+        await until(receive, "websocket.disconnect")
+
+    settings: dict[str, Any] = {"timeout_write": 0.4, "ws_ping_interval": 0.05, "ws_ping_timeout": 0, "fd": narrow()}
+    with (
+        stage(app, **settings) as there,
+        opened(there.port, "/clock") as clock,
+        opened(there.port, "/slow", receive_buffer=4096) as slow,
+    ):
+        for _ in range(20):  # a second at least
+            assert clock.read_frame().opcode == PING
+            assert slow.message() == bytes(50_000)
+
+
 # --- an application that does not receive ---------------------------------------------------------------
 
 
@@ -165,6 +150,33 @@ def test_an_application_that_does_not_receive_stops_the_reading(on: str, size: i
         assert there.note() == (times, 4000)
 
 
+@ON
+def test_an_application_that_accepts_late_stops_the_reading(on: str) -> None:
+    """What a client sends without waiting for the handshake is kept, up to a bound, and received after it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await notes.go.wait()
+        await send(ACCEPT)
+        count = 0
+        while (await receive())["type"] == "websocket.receive":
+            count += 1
+        notes.put(count)
+
+    data = binary(bytes(1000))
+    with stage(app, on=on) as there, Client(there.port) as client:
+        client.send(handshake())
+        with peak() as taken:
+            sent = blocked_after(client, data * 10, 64 * MB)
+            assert sent < 2 * MB
+            assert taken() < 2 * MB
+        there.go()
+        client.switched()
+        times = finish(client, data, sent)
+        client.send(closing())
+        assert there.note() == times
+
+
 def test_a_queue_of_one_message() -> None:
     """ws_max_queue: what is read ahead; a peer that sends faster than the application receives loses nothing."""
     app = Echo()
@@ -186,6 +198,23 @@ def test_the_number_of_messages_that_wait_is_a_setting() -> None:
             return blocked_after(client, text("") * 1000, 8 * MB)
 
     assert taken(1) < 6 * 40_000 <= taken(40_000)  # six bytes each, and what the kernel holds
+
+
+def test_what_a_peer_sent_before_it_vanished_is_received() -> None:
+    """Also where it waited outside the queue; then comes the loss."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        await send(ACCEPT)
+        assert (await receive())["type"] == "websocket.connect"
+        await notes.go.wait()
+        notes.put([(await receive()).get("text") for _ in words] + [(await receive())["code"]])
+
+    words = [str(number) for number in range(2000)]
+    with stage(app, ws_max_queue=1) as there:
+        with opened(there.port) as client:
+            client.send(b"".join(map(text, words)))
+        there.go()
+        assert there.note() == [*words, 1006]
 
 
 def test_pings_are_answered_while_messages_wait() -> None:
@@ -316,215 +345,40 @@ def test_a_peer_that_goes_on_after_our_close_is_not_kept_in_memory() -> None:
         assert client.rest() == b""
 
 
-# --- pings over time --------------------------------------------------------------------------------------
+# --- what remains ---------------------------------------------------------------------------------------
+
+
+class Mark:
+    """Something that can be told to have gone."""
 
 
 @ON
-def test_a_peer_that_answers_no_ping_is_closed(on: str) -> None:
-    """ws_ping_timeout: the peer is told with 1011, the application sees the loss."""
-    with stage(idle, ws_ping_interval=SHORT, ws_ping_timeout=SHORT, on=on) as there, opened(there.port) as client:
-        assert client.read_frame() == (True, 0, PING, b"")
-        assert there.note() == (1006, "")
-        assert client.closed_with() == (1011, "ping timeout")
+@pytest.mark.parametrize("end", ["close", "vanish", "refuse"])
+def test_nothing_is_kept_of_a_websocket_that_has_ended(on: str, end: str) -> None:
+    """Neither its scope nor what the application has put there."""
+    marks: list[weakref.ref[Mark]] = []
 
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        scope["mark"] = Mark()
+        marks.append(weakref.ref(scope["mark"]))
+        await send(CLOSE if scope["path"] == "/refuse" else ACCEPT)
+        await until(receive, "websocket.disconnect")
+        notes.put("out")
 
-def test_a_peer_that_answers_lives() -> None:
-    """ws_ping_interval: one ping after the other."""
-    app = Echo()
-    with live(app, ws_ping_interval=0.05, ws_ping_timeout=0.5) as server, opened(server.port) as client:
-        for _ in range(5):
-            asked = client.read_frame()
-            assert asked.opcode == PING
-            client.send(frame(asked.payload, PONG))
-        client.send(text("alive"))
-        while (answer := client.read_frame()).opcode == PING:
-            pass
-        assert answer.payload == b"alive"
-
-
-def test_a_peer_that_sends_lives() -> None:
-    """Who speaks is there, whatever it says of pings: a peer that is held back cannot answer."""
-    app = Echo()
-    with live(app, ws_ping_interval=SHORT, ws_ping_timeout=SHORT) as server, opened(server.port) as client:
-        pings = 0
-        while pings < 5:
-            asked = client.read_frame()
-            if asked.opcode == PING:
-                pings += 1
-                client.send(text("no pong"))
+    with stage(app, on=on) as there, opened(there.port, "/other"):
+        with Wire(there.port) as wire:
+            wire.send(handshake(b"/" + end.encode()))
+            if end == "close":
+                wire.send(closing())
+            if end != "vanish":
+                wire.rest()
             else:
-                assert (asked.opcode, asked.payload) == (TEXT, b"no pong")
-
-
-def test_libraries_answer_pings() -> None:
-    """`websockets` answers them without its user."""
-    with live(Echo(), ws_ping_interval=0.05, ws_ping_timeout=0.5) as server, dial(server.port) as client:
-        with pytest.raises(TimeoutError):
-            client.recv(0.6)
-        client.send("alive")
-        assert client.recv(5) == "alive"
-
-
-@pytest.mark.parametrize("interval", [0, None])
-def test_no_interval_no_ping(interval: float | None) -> None:
-    """ws_ping_interval=0: nothing comes, and nobody is closed."""
-    with (
-        stage(idle, ws_ping_interval=interval, ws_ping_timeout=SHORT) as there,
-        opened(there.port, timeout=0.5) as client,
-    ):
-        with pytest.raises(TimeoutError):
-            client.read_frame()
-        client.socket.settimeout(5)
-        client.send(closing(4000))
-        assert client.closed_with() == (4000, "")
-        assert there.note() == (4000, "")
-
-
-@pytest.mark.parametrize("timeout", [0, None])
-def test_no_timeout_no_end(timeout: float | None) -> None:
-    """ws_ping_timeout=0: pings go out, and nobody waits for an answer."""
-    settings: dict[str, Any] = {"ws_ping_interval": 0.05, "ws_ping_timeout": timeout}
-    with stage(idle, **settings) as there, opened(there.port) as client:
-        assert [client.read_frame().opcode for _ in range(5)] == [PING] * 5
-        client.send(closing(4000))
-        assert there.note() == (4000, "")
-
-
-def test_a_peer_that_is_held_back_is_not_taken_for_dead() -> None:
-    """Its pong may wait behind the messages that the application does not receive."""
-
-    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-        await send(ACCEPT)
-        assert (await receive())["type"] == "websocket.connect"
-        await notes.go.wait()
-        event = await until(receive, "websocket.disconnect")
-        notes.put(event["code"])
-
-    with stage(app, ws_ping_interval=SHORT, ws_ping_timeout=SHORT) as there, Client(there.port) as client:
-        client.send(handshake())
-        client.switched()
-        data = binary(bytes(100_000))
-        sent = blocked_after(client, data, 64 * MB)  # which takes longer than an interval and its timeout
-        there.go()
-        finish(client, data, sent)
-        client.send(closing(4000))
-        assert there.note() == 4000
-
-
-# --- peers that leave halfway -----------------------------------------------------------------------------
-
-
-@ON
-def test_a_peer_that_closes_its_side_is_gone(on: str) -> None:
-    """A WebSocket has no half: the end of the stream without a close frame is a loss, and the server closes."""
-    with stage(idle, on=on) as there, opened(there.port) as client:
-        client.half_close()
-        assert there.note() == (1006, "")
-        assert client.rest() == b""
-
-
-def test_a_peer_that_closes_its_side_and_reads_nothing_is_cut(caplog: pytest.LogCaptureFixture) -> None:
-    """timeout_write: what is left to be written does not keep its connection, nor the server, for ever."""
-
-    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-        await send(ACCEPT)
-        assert (await receive())["type"] == "websocket.connect"
-        await send({**SEND, "bytes": bytes(80_000)})  # more than the kernel takes, less than makes it wait
-        notes.put((await receive())["code"])
-
-    with stage(app, timeout_write=0.2, fd=narrow()) as there:
-        client = opened(there.port, receive_buffer=4096)
-        client.half_close()
-        assert there.note() == 1006
-    client.socket.close()
-    assert "took too long" not in caplog.text
-
-
-@pytest.mark.parametrize("resets", [False, True], ids=["closes", "resets"])
-@ON
-def test_a_client_that_is_gone_before_accept(on: str, resets: bool) -> None:
-    """The application receives a disconnect of 1006, and an accept raises an OSError."""
-
-    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-        assert (await receive())["type"] == "websocket.connect"
-        notes.put("in")
-        notes.put(await receive())
-        await send(ACCEPT)
-
-    with stage(app, on=on) as there, Wire(there.port) as wire:
-        wire.send(handshake())
-        assert there.note() == "in"
-        if resets:
-            wire.abort()
-        else:
-            wire.socket.close()
-        assert there.note() == {"type": "websocket.disconnect", "code": 1006, "reason": ""}
-        assert isinstance(there.note(), ClientDisconnected)
-
-
-@pytest.mark.parametrize("resets", [False, True], ids=["closes", "resets"])
-def test_a_close_for_a_client_that_is_gone_before_accept_is_harmless(resets: bool) -> None:
-    """As it is after accept."""
-
-    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-        assert (await receive())["type"] == "websocket.connect"
-        notes.put("in")
-        assert (await receive())["type"] == "websocket.disconnect"
-        await send(CLOSE)
-        notes.put("closed")
-
-    with stage(app) as there, Wire(there.port) as wire:
-        wire.send(handshake())
-        assert there.note() == "in"
-        if resets:
-            wire.abort()
-        else:
-            wire.socket.close()
-        assert there.note() == "closed"
-
-
-def test_a_client_that_has_only_closed_its_side_gets_its_refusal() -> None:
-    """It may still read."""
-
-    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
-        assert (await receive())["type"] == "websocket.connect"
-        assert (await receive())["type"] == "websocket.disconnect"
-        await send({"type": "websocket.http.response.start", "status": 401})
-        await send({"type": "websocket.http.response.body", "body": b"no"})
-
-    with stage(app) as there, Wire(there.port) as wire:
-        wire.send(handshake())
-        wire.half_close()
-        answer = wire.answer()
-        assert (answer.status, answer.body) == (401, b"no")
-        assert wire.rest() == b""
-
-
-def test_requests_behind_a_refused_handshake_are_not_answered() -> None:
-    """What a client sends without waiting may be frames: nothing of it is read as a request."""
-    app, _ = saying(CLOSE)
-    with live(app) as server, Wire(server.port) as wire:
-        wire.send(handshake() + GET * 2 + text("hello"))
-        assert wire.answer().status == 403
-        assert wire.rest() == b""
-
-
-def test_a_request_before_a_handshake_is_answered_first() -> None:
-    """On one connection, in order."""
-    with live(Echo()) as server, Client(server.port) as client:
-        client.send(GET + handshake() + text("hello"))
-        assert client.answer().body == b"http"
-        client.switched()
-        assert client.message() == "hello"
-
-
-def test_a_close_that_comes_with_the_handshake() -> None:
-    """All that a client ever says, in one packet."""
-    with stage(idle) as there, Client(there.port) as client:
-        client.send(handshake() + text("hello") + closing(4000, b"bye"))
-        client.switched()
-        assert client.closed_with() == (4000, "")
-        assert there.note() == (4000, "bye")
+                wire.until(b"\r\n\r\n")
+        assert there.note() == "out"
+        with opened(there.port, "/another") as another:  # the loop has gone on
+            gc.collect()
+            assert [mark() is None for mark in marks] == [False, True, False]
+            another.abort()
 
 
 @ON

@@ -1,5 +1,6 @@
 """Stopping: in process by leaving the block, in a real process by SIGINT and SIGTERM; and starts that fail."""
 
+import asyncio
 import os
 import queue
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.live import Wire, live, reply
+from tests.live import LOOPS, Live, Wire, live, reply
 
 from portico.asgi import Receive, Scope, Send
 
@@ -272,6 +273,29 @@ def test_leaving_the_block_closes_idle_connections() -> None:
         assert wire.answer().status == 200
     with wire:
         assert wire.rest() == b""
+
+
+@pytest.mark.skipif("uvloop" not in LOOPS, reason="asyncio itself loses such a connection")
+@pytest.mark.parametrize("rounds", range(4))
+def test_a_connection_that_comes_as_the_stop_begins_does_not_hold_it_up(
+    rounds: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Accepted, and not yet known to the server when it closes those that are idle."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+
+    async def connect_and_stop(server: Live) -> list[socket.socket]:
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(5)]
+        for _ in range(rounds):  # of the loop
+            await asyncio.sleep(0)
+        await server.server.shutdown()
+        return clients
+
+    with live(app, on="uvloop", timeout_graceful_shutdown=0.5) as server:
+        for client in asyncio.run_coroutine_threadsafe(connect_and_stop(server), server.loop).result(10):
+            client.close()
+    assert "took too long" not in caplog.text
 
 
 def test_the_application_sees_the_cut() -> None:
