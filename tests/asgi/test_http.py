@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import inspect
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -424,6 +425,15 @@ def test_defaults_of_the_messages() -> None:
 
     answer = answer_of(app)
     assert (answer.status, answer.body, answer.field(b"content-length")) == (200, b"", b"0")
+
+
+def test_a_status_may_be_an_enumeration() -> None:
+    """status: http.HTTPStatus is an int, and Starlette hands on what its user gave it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await reply(send, status=HTTPStatus.CREATED)
+
+    assert answer_of(app).status == 201
 
 
 @pytest.mark.parametrize("kind", [list, tuple, iter])

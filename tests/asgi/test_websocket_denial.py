@@ -1,6 +1,7 @@
 """The extension websocket.http.response: an HTTP answer in place of the WebSocket."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -38,7 +39,10 @@ def test_a_client_gets_the_status_the_headers_and_the_body() -> None:
     assert response.headers.get_all("set-cookie") == ["a=b", "c=d"]
 
 
-@pytest.mark.parametrize("status", [200, 204, 302, 304, 400, 403, 404, 426, 429, 500, 503, 599])
+STATUSES = [200, 204, 302, 304, 400, 403, 404, 426, 429, 500, 503, 599, HTTPStatus.UNAUTHORIZED]
+
+
+@pytest.mark.parametrize("status", STATUSES)
 def test_the_status_is_the_applications(status: int) -> None:
     """Any final status: also one that says nothing of an error."""
     assert denied_with({**START, "status": status}, {**BODY, "body": b""}).status == status

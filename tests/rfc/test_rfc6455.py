@@ -441,9 +441,20 @@ def test_the_application_closes(code: int) -> None:
     app, notes = saying(ACCEPT, {"type": "websocket.close", "code": code, "reason": "žluť"})
     with live(app) as server, opened(server.port) as client:
         assert client.read_close() == (code, "žluť")
-        client.send(text("late") + ping(b"late") + closing(4321))
+        client.send(text("late") + closing(4321))
         assert client.rest() == b""
         assert notes.get(timeout=5)["type"] == "websocket.disconnect"
+
+
+def test_a_ping_is_answered_until_the_peer_has_closed() -> None:
+    """§5.5.2: a pong MUST be sent unless a close was received; §5.5.1: only data frames end with our own close."""
+    app, _ = saying(ACCEPT, {"type": "websocket.close"})
+    with live(app) as server, opened(server.port) as client:
+        assert client.read_close() == (1000, "")
+        client.send(text("late") + ping(b"late"))
+        assert client.pong() == b"late"
+        client.send(closing() + LATER)
+        assert client.rest() == b""
 
 
 def test_a_close_waits_for_the_peers() -> None:

@@ -60,9 +60,9 @@ def test_a_peer_that_answers_lives() -> None:
 def test_a_peer_that_sends_lives() -> None:
     """Who speaks is there, whatever it says of pings: a peer that is held back cannot answer."""
     app = Echo()
-    with live(app, ws_ping_interval=SHORT, ws_ping_timeout=SHORT) as server, opened(server.port) as client:
+    with live(app, ws_ping_interval=0.05, ws_ping_timeout=0.5) as server, opened(server.port) as client:
         pings = 0
-        while pings < 5:
+        while pings < 20:  # longer than the timeout
             asked = client.read_frame()
             if asked.opcode == PING:
                 pings += 1

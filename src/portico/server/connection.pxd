@@ -38,6 +38,7 @@ cdef class Connection(Stream):
     cdef _next_request(self)
     cdef _refuse(self, Fault fault)
     cdef list _head(self, long long length, bint trailers)
+    cdef _write(self, bytes data)
     cdef _write_all(self, list parts)
     cdef bint _sends_trailers(self)
     cpdef bint is_idle(self)

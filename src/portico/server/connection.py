@@ -347,20 +347,27 @@ class Connection(Stream):
         self.writer.body(parts, data, more, trailers)
         if len(data) < JOIN_LIMIT:
             if parts:
-                self.transport.write(b"".join(parts))
+                self._write(b"".join(parts))
         else:
             if first:
                 body = parts.index(data, 4)
                 parts[:body] = [b"".join(parts[:body])]
             self._write_all(parts)
 
+    def _write(self, data: bytes) -> None:
+        if self.paused:
+            self.unsent += len(data)  # so much is left where the peer takes nothing
+        self.transport.write(data)
+
     def _write_all(self, parts: list[bytes]) -> None:
         """Write the pieces without putting them together."""
-        if self.service.gathers:
-            self.transport.writelines(parts)
-        else:
+        if not self.service.gathers:
             for part in parts:
-                self.transport.write(part)
+                self._write(part)
+            return
+        if self.paused:
+            self.unsent += sum(map(len, parts))
+        self.transport.writelines(parts)
 
     def _sends_trailers(self) -> bool:
         exchange = self.exchange
@@ -455,7 +462,7 @@ class Connection(Stream):
 
     def write(self, head: bytes, payload: bytes) -> None:
         if len(payload) < JOIN_LIMIT:
-            self.transport.write(head + payload)
+            self._write(head + payload)
         else:
             self._write_all([head, payload])
 

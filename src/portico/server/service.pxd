@@ -10,7 +10,7 @@ cdef class Service:
     cdef public set connections, tasks
     cdef public Py_ssize_t active, limit_concurrency, limit_connections, limit_pipeline, ws_max_queue
     cdef public long long ws_max_size
-    cdef public bint stopping, fresh_context, gathers, send_date, log_flush_due, websockets, ws_per_message_deflate
+    cdef public bint stopping, fresh_context, gathers, late, send_date, log_flush_due, websockets, ws_per_message_deflate
     cdef public str root_path
     cdef public Limits limits
     cdef public Defaults defaults

@@ -43,6 +43,7 @@ class Service:
         "fresh_context",
         "gathers",
         "idle",
+        "late",
         "limit_concurrency",
         "limit_connections",
         "limit_pipeline",
@@ -115,6 +116,7 @@ class Service:
         self.tick = min(1.0, *(timeout / 4 for timeout in timeouts if timeout > 0))
         self.now = time.monotonic()
         self.deadlines = Deadlines(self.tick, self.now)
+        self.late = False  # the clock's last beat was: something has held up the loop
         self.timer: asyncio.TimerHandle | None = None
         self.log_flush_due = False
 
@@ -131,7 +133,9 @@ class Service:
             self.access_log.flush()
 
     def _beat(self) -> None:
+        before = self.now
         self.now = time.monotonic()
+        self.late = self.now - before > 1.5 * self.tick
         seconds = int(time.time())
         if self.send_date:
             self.defaults.set_date(f"date: {imf_fixdate(seconds)}\r\n".encode("ascii"))

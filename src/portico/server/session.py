@@ -153,7 +153,7 @@ class Session(Call):
     def feed(self, data: bytes) -> None:
         """Take bytes from the peer."""
         reader = self.reader
-        if reader is None or self.state == CLOSED:
+        if reader is None or self.state == CLOSED or self.ending is not None:
             return
         self.awaits_pong = False
         reader.feed(data)
@@ -214,10 +214,10 @@ class Session(Call):
     def _answer_pings(self) -> None:
         """Write the pongs that are owed, all at once; while the peer reads nothing, keep the last."""
         pongs = self.pongs
-        if self.stream.paused and self.state == OPEN:
+        if self.stream.paused and self.state < CLOSED:
             del pongs[:-1]  # §5.5.3: only the latest ping has to be answered, so one that floods us costs no memory
             return
-        if pongs and self.state == OPEN:
+        if pongs and self.state < CLOSED:  # §5.5.2: until the peer's close has come
             self.stream.write(b"".join(pongs), b"")
         pongs.clear()
 
@@ -461,10 +461,13 @@ class Session(Call):
         if self.state == CLOSED:
             return NEVER
         if self.close_by <= now:
-            if self.ending is None:
+            if self.ending is not None:
+                self._act_on(self.ending)
+            elif self.stream.paused:  # it is still reading what came before our close
+                self.close_by = now + CLOSE_S
+            else:
                 self.stream.abort()
                 return NEVER
-            self._act_on(self.ending)
         elif self.state == OPEN and self.close_by == NEVER:
             self._keep_alive(now)
         if self.state == CLOSED:
@@ -479,7 +482,7 @@ class Session(Call):
             self.awaits_pong = False
         if not self.awaits_pong:
             self.pong_by = NEVER
-        elif now - self.pong_by > 2 * service.tick:  # nobody has read for that long: something holds up the loop
+        elif service.late:  # the answer may be there: the loop was held up, and looks at the clock before it reads
             self.pong_by = now + service.tick
         elif self.pong_by <= now:
             logger.debug("a WebSocket peer answers no ping: closing")

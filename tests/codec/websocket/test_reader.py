@@ -16,6 +16,7 @@ from tests.codec.websocket.wire import (
     RESERVED_OPCODES,
     TEXT,
     close_payload,
+    cut,
     feed,
     fragments,
     frame,
@@ -102,6 +103,29 @@ def test_a_head_may_come_in_any_pieces(form: int) -> None:
     for at in range(1, 16):
         assert feed([data[:at], data[at:]]) == [bytes(length)]
         assert feed([data[:1], data[1:at], data[at:]]) == [bytes(length)]
+
+
+@pytest.mark.parametrize("length", [2, 17, 200, 5000, 70_000])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_a_long_frame_may_begin_with_any_part_of_it(opcode: int, length: int) -> None:
+    payload = (b"0123456789abcdef" * 4375)[:length]
+    data = frame(opcode, payload)
+    start = len(data) - length
+    for at in {0, 1, length // 20, length // 16, length // 16 + 1, length // 2, length - 1}:
+        for size in (length // 3 + 1, length):
+            pieces = [data[: start + at], *cut(data[start + at :], size)]
+            assert feed(pieces) == [payload.decode() if opcode == TEXT else payload]
+
+
+def test_a_message_does_not_change_when_the_next_one_comes() -> None:
+    first, second = frame(BINARY, b"a" * 300), frame(BINARY, b"b" * 300)
+    fed = reader()
+    messages = []
+    for data in (first, second, first):
+        for piece in cut(data, 150):
+            fed.feed(piece)
+            messages += take(fed)
+    assert messages == [b"a" * 300, b"b" * 300, b"a" * 300]
 
 
 def test_nothing_at_all_is_no_event() -> None:

@@ -11,7 +11,10 @@ from tests.codec.websocket.wire import (
     CONTINUATION,
     KEY,
     PING,
+    RSV1,
     TEXT,
+    Compressor,
+    agreed,
     cut,
     feed,
     fragments,
@@ -165,6 +168,60 @@ def test_a_long_message_takes_little_more_than_itself(opcode: int) -> None:
     with measured() as memory:
         assert feed(pieces, max_size=size) == [message]
     assert memory.peak < 2.5 * size
+
+
+@pytest.mark.parametrize("length", [2**20, 2**20 + 1, 2**24])
+def test_room_is_made_for_little_more_than_has_come(length: int) -> None:
+    """§10.4: who announces much and sends little costs little: 16 times what has come."""
+    data = head(BINARY, length) + KEY + bytes(65536)
+    with measured() as memory:
+        fed = reader(2**24)
+        fed.feed(data)
+        assert take(fed) == []
+    assert memory.peak < 18 * 65536
+
+
+BEGUN = {
+    "a frame of text": head(TEXT, COUNT) + KEY + mask(bytes(COUNT - 1)),
+    "fragments of text": frame(TEXT, bytes(COUNT // 2), fin=False) + frame(CONTINUATION, bytes(COUNT // 4), fin=False),
+    "a binary frame": head(BINARY, COUNT) + KEY + mask(bytes(COUNT - 1)),
+    "binary fragments": frame(BINARY, bytes(COUNT // 2), fin=False) + frame(CONTINUATION, bytes(COUNT // 4), fin=False),
+    "compressed fragments": frame(BINARY, Compressor().part(bytes(COUNT - 1)), fin=False, rsv=RSV1),
+}
+
+
+@pytest.mark.parametrize("begun", BEGUN.values(), ids=BEGUN)
+def test_nothing_is_kept_of_a_message_that_will_never_end(begun: bytes) -> None:
+    """§7.1.7: the connection may stay for a while until the peer has closed it."""
+    fed = reader(agreement=agreed())
+    pieces = list(cut(begun, 4000))
+    with measured() as memory:
+        for piece in pieces:
+            fed.feed(piece)
+            assert take(fed) == []
+        fed.close()
+    assert memory.peak > COUNT // 2
+    assert memory.kept < 8192
+
+
+@pytest.mark.parametrize("begun", [begun for name, begun in BEGUN.items() if "fragments" in name])
+@pytest.mark.parametrize(
+    ("end", "event"),
+    [(frame(CLOSE), Close(1005, "")), (frame(TEXT), Violation(1002, "message inside a message"))],
+)
+def test_nothing_is_kept_of_a_message_that_a_close_or_a_violation_cuts_off(
+    begun: bytes, end: bytes, event: Event
+) -> None:
+    """§5.5.1, §7.1.7: nothing that could end it is ever read."""
+    fed = reader(agreement=agreed())
+    pieces = list(cut(begun, 4000))
+    with measured() as memory:
+        for piece in pieces:
+            fed.feed(piece)
+            assert take(fed) == []
+        fed.feed(end)
+        assert take(fed) == [event]
+    assert memory.kept < 8192
 
 
 Make = Callable[[], bytes]

@@ -186,9 +186,10 @@ def last_violation(events: list[Event]) -> int:
 
 
 class Memory:
-    """What was allocated at most, in bytes, above what there was before."""
+    """What was allocated at most, and what is still there at the end, in bytes above what there was before."""
 
     peak = 0
+    kept = 0
 
 
 @contextmanager
@@ -204,6 +205,6 @@ def measured() -> Iterator[Memory]:
         before = tracemalloc.get_traced_memory()[0]
         tracemalloc.reset_peak()
         yield memory
-        memory.peak = tracemalloc.get_traced_memory()[1] - before
+        memory.kept, memory.peak = (size - before for size in tracemalloc.get_traced_memory())
     finally:
         tracemalloc.stop()
