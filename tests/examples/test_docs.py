@@ -86,7 +86,9 @@ def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> Non
     assert ran.stdout.endswith("\n")
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/index.md", "docs/deployment.md", "docs/asgi.md", "docs/websockets.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "asgi", "websockets"))]
+)
 def test_every_option_that_a_page_names_exists(name: str) -> None:
     command = [*PORTICO, "run", "--help"]
     env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src")))}

@@ -25,18 +25,18 @@ def make(size: int) -> bytes:
 
 
 @pytest.mark.parametrize("phase", range(4))
-@pytest.mark.parametrize("size", range(71))
-def test_every_size_at_every_phase(size: int, phase: int) -> None:
+def test_every_size_at_every_phase(phase: int) -> None:
     """§5.3: j = i MOD 4; transformed-octet-i = original-octet-i XOR masking-key-octet-j."""
-    data = OCTETS[:size]
-    assert unmask(data, 0, size, KEY, phase) == plain(data, 0, size, KEY, phase)
+    for size in range(71):
+        data = OCTETS[:size]
+        assert unmask(data, 0, size, KEY, phase) == plain(data, 0, size, KEY, phase)
 
 
 @pytest.mark.parametrize("start", range(9))
-@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200])
-def test_only_what_lies_between_start_and_end_comes_out(start: int, size: int) -> None:
-    for phase in range(4):
-        assert unmask(OCTETS, start, start + size, KEY, phase) == plain(OCTETS, start, start + size, KEY, phase)
+def test_only_what_lies_between_start_and_end_comes_out(start: int) -> None:
+    for end in range(start, start + 71):
+        for phase in range(4):
+            assert unmask(OCTETS, start, end, KEY, phase) == plain(OCTETS, start, end, KEY, phase)
 
 
 @pytest.mark.parametrize("phase", [4, 5, 6, 7, 125, 65535, 2**32 + 1, 2**62 + 3])
@@ -104,13 +104,14 @@ def test_the_key_is_left_as_it_is() -> None:
     assert list(key) == [0, 1, 2, 3]
 
 
-@pytest.mark.parametrize("octet", range(256))
-def test_the_shared_bytes_of_one_octet_are_left_as_they_are(octet: int) -> None:
+def test_the_shared_bytes_of_one_octet_are_left_as_they_are() -> None:
     """CPython has each of them once."""
-    single = bytes((octet,))
-    unmask(single, 0, 1, b"\xff\xff\xff\xff", 0)
-    unmask(OCTETS, octet, octet + 1, b"\xff\xff\xff\xff", 0)
-    assert [list(single), list(bytes((octet,))), list(make(256)[octet : octet + 1])] == [[octet]] * 3
+    for octet in range(256):
+        single = bytes((octet,))
+        unmask(single, 0, 1, b"\xff\xff\xff\xff", 0)
+        unmask(OCTETS, octet, octet + 1, b"\xff\xff\xff\xff", 0)
+        assert [list(single), list(bytes((octet,))), list(make(256)[octet : octet + 1])] == [[octet]] * 3
+    assert list(b"a") == [97]
 
 
 def test_the_shared_bytes_of_no_octets_are_left_as_they_are() -> None:
