@@ -93,6 +93,9 @@ class Connection(Stream):
         elif name:
             server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
         self.scopes = Scopes(service, client, server, "http")
+        if service.stopping:  # it was accepted when the listener was already closing
+            self.close()
+            return
         self._set_deadline(service.now + service.timeout_header)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -150,6 +153,7 @@ class Connection(Stream):
             return self.phase < CLOSED
         if self.phase == UPGRADED and self.session is not None:
             self.session.hang_up()
+            self.close()
         return False
 
     def pause_writing(self) -> None:

@@ -202,7 +202,7 @@ class Exchange(Call):
         if self.gone:
             raise ClientDisconnected("the client has disconnected")
         status = message.get("status")
-        if type(status) is not int or not 200 <= status <= 999:
+        if not isinstance(status, int) or not 200 <= status <= 999:
             raise MessageError(f"'http.response.start' needs a 'status' from 200 to 999, not {status!r}")
         headers = message.get("headers", ())
         try:
@@ -269,7 +269,7 @@ class Exchange(Call):
     def _send_other(self, kind: object, message: Message) -> Any:
         """Take a message of an extension, or say what was expected in its place."""
         state = self.state
-        if kind not in KNOWN_MESSAGES:
+        if not isinstance(kind, str) or kind not in KNOWN_MESSAGES:
             expected = EXPECTED.get(state, "no message: the response is complete")
             raise MessageError(f"expected {expected}, got unknown message type {kind!r}")
         if state == COMPLETE and not self.gone:

@@ -499,5 +499,5 @@ class Session(Call):
 
 
 def _unexpected(kind: object, state: int) -> MessageError:
-    unknown = "" if kind in KNOWN_MESSAGES else "unknown message type "
+    unknown = "" if isinstance(kind, str) and kind in KNOWN_MESSAGES else "unknown message type "
     return MessageError(f"expected {EXPECTED[state]}, got {unknown}{kind!r}")

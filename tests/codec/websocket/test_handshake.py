@@ -523,6 +523,13 @@ def test_an_offer_among_empty_elements_is_accepted(values: list[bytes]) -> None:
     assert agreement_of(*values) == DEFLATE
 
 
+@pytest.mark.parametrize("values", [[b""], [b","], [b"", b" ,\t, "]])
+def test_a_list_without_an_element_is_refused(values: list[bytes]) -> None:
+    """§9.1: 1#extension; RFC 9110 §5.6.1.2: empty elements do not count."""
+    found = read_handshake(request(*ALL, extensions(*values)), True)
+    assert found == Fault(400, "malformed Sec-WebSocket-Extensions")
+
+
 @pytest.mark.parametrize("value", [b"permessage-deflate; a", b"permessage-deflate; server_max_window_bits=8"])
 def test_an_offer_that_is_declined_is_no_fault(value: bytes) -> None:
     """RFC 7692 §7.1: the WebSocket opens without compression."""
