@@ -73,7 +73,7 @@ def read_offer(
     """Return what the fields that every version of HTTP has in common offer."""
     if origins and any(name == b"origin" and value.lower() not in origins for name, value in headers):
         return Fault(403, "Origin is not allowed")  # RFC 6455 §10.2
-    subprotocols: list[str] = []
+    subprotocols: dict[str, None] = {}  # a set that keeps the order
     extensions: Extensions = []
     extended = False
     for name, value in headers:
@@ -81,8 +81,7 @@ def read_offer(
             for member in filter(None, (part.strip(b" \t") for part in value.split(b","))):
                 if not is_token(member):
                     return Fault(400, "malformed Sec-WebSocket-Protocol")
-                if member.decode() not in subprotocols:
-                    subprotocols.append(member.decode())
+                subprotocols[member.decode()] = None
         elif name == b"sec-websocket-extensions":
             parsed = parse_extensions(value)
             if parsed is None:
@@ -98,7 +97,7 @@ def read_offer(
                 agreement = deflate.accept(parameters)
                 if agreement is not None:
                     break
-    return Offer(key, subprotocols, agreement)
+    return Offer(key, list(subprotocols), agreement)
 
 
 def _check_version(headers: list[tuple[bytes, bytes]]) -> Fault | None:
