@@ -23,3 +23,17 @@ class MessageError(PorticoError, RuntimeError):
 
 class ClientDisconnected(PorticoError, OSError):
     """`send()` was called after the client had gone (ASGI HTTP 2.4: `send` raises an `OSError`)."""
+
+
+class WebSocketDisconnect(PorticoError):
+    """The other side of a WebSocket has closed it, or has gone (ASGI WebSocket 2.5, `websocket.disconnect`).
+
+    Args:
+        code: The close code (RFC 6455 section 7.4).
+        reason: The close reason.
+    """
+
+    def __init__(self, code: int = 1000, reason: str | None = None) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason or ""

@@ -1,0 +1,133 @@
+"""Calling what blocks: one bounded pool of threads a process, which context variables pass through both ways."""
+
+import asyncio
+import functools
+import inspect
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context, copy_context
+from typing import Any, ParamSpec, TypeGuard, TypeVar
+
+from portico.web.exceptions import PorticoDeprecationWarning
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+DEFAULT_THREADS = 40
+_DONE = object()
+_UNSET = object()
+
+_threads = DEFAULT_THREADS
+_pool: ThreadPoolExecutor | None = None
+
+
+def set_threads(count: int) -> None:
+    """Set how many threads sync endpoints, dependencies and background tasks of this process share (40 by default).
+
+    Calls that are running stay where they are; those that come later use the new pool.
+
+    Raises:
+        ValueError: If the count is not positive.
+    """
+    global _threads, _pool
+    if count < 1:
+        raise ValueError(f"the thread pool needs at least one thread, got {count!r}")
+    if count == _threads:
+        return
+    _threads = count
+    old, _pool = _pool, None
+    if old is not None:
+        old.shutdown(wait=False)
+
+
+def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
+    """Tell whether a call of the object gives an awaitable: an async function, a partial of one, an async `__call__`."""
+    while isinstance(obj, functools.partial):
+        obj = obj.func
+    return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))
+
+
+def _is_coroutine_function(obj: Any) -> bool:
+    # `asyncio.coroutines` marks mocks and old-style coroutines by an attribute that `inspect` knows only from 3.12 on.
+    return inspect.iscoroutinefunction(obj) or hasattr(obj, "_is_coroutine") and callable(obj)
+
+
+async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call the function in the thread pool and return its result.
+
+    The function sees the caller's context variables, and the caller sees what the function sets. If the caller is
+    cancelled while the function runs, the cancellation waits for it to end: nothing is torn down under a running call.
+    """
+    context = copy_context()
+    work = _executor().submit(_call, context, func, args, kwargs)
+    future = asyncio.wrap_future(work)
+    try:
+        result = await asyncio.shield(future)
+    except asyncio.CancelledError:
+        if not work.cancel():
+            await _settled(future)
+        raise
+    finally:
+        _carry_back(context)
+    return result
+
+
+def _executor() -> ThreadPoolExecutor:
+    global _pool
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_threads, thread_name_prefix="portico-threadpool")
+    return _pool
+
+
+def _call(context: Context, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+    try:
+        return context.run(func, *args, **kwargs)
+    except StopIteration as error:  # which no future can carry
+        raise RuntimeError(f"{func!r} raised StopIteration") from error
+
+
+async def _settled(future: "asyncio.Future[Any]") -> None:
+    """Wait until the future is done, however often this is cancelled meanwhile."""
+    while not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError:
+            continue
+    if not future.cancelled():
+        future.exception()  # has been looked at: the caller gets the cancellation instead
+
+
+def _carry_back(context: Context) -> None:
+    for variable, value in context.items():
+        if variable.get(_UNSET) is not value:
+            variable.set(value)
+
+
+async def iterate_in_threadpool(iterator: Iterable[T]) -> AsyncIterator[T]:
+    """Yield what a sync iterable gives, each step of it in the thread pool."""
+    steps = iter(iterator)
+    while (item := await run_in_threadpool(_step, steps)) is not _DONE:
+        yield item  # type: ignore[misc]
+
+
+def _step(steps: Iterator[T]) -> T | object:
+    return next(steps, _DONE)
+
+
+async def run_until_first_complete(*args: tuple[Callable[..., Awaitable[Any]], dict[str, Any]]) -> None:
+    """Run async functions side by side until one returns; the others are cancelled. Deprecated."""
+    warnings.warn(
+        "run_until_first_complete is deprecated and will be removed in a future version.",
+        PorticoDeprecationWarning,
+        stacklevel=2,
+    )
+    tasks = [asyncio.ensure_future(func(**kwargs)) for func, kwargs in args]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,81 @@
+"""Who answers an exception: the handler of its status, else that of the nearest class in its family."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from portico.asgi import ASGIApp, Message, Receive, Scope, Send
+from portico.web.concurrency import is_async_callable, run_in_threadpool
+from portico.web.exceptions import HTTPException
+
+if TYPE_CHECKING:
+    from portico.web.requests import Request
+    from portico.web.websockets import WebSocket
+
+ExceptionHandlers = dict[Any, Callable[..., Any]]
+StatusHandlers = dict[int, Callable[..., Any]]
+
+HANDLERS_SCOPE_KEY = "portico.exception_handlers"
+
+
+class ResponseWatch:
+    """A `send` that remembers whether the response has started. A plain call, so that it costs no coroutine."""
+
+    __slots__ = ("send", "started")
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.started = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.start":
+            self.started = True
+        return self.send(message)
+
+
+def watched(send: Send) -> ResponseWatch:
+    """Return `send` itself if it already knows whether the response has started, else one that does."""
+    return send if type(send) is ResponseWatch else ResponseWatch(send)
+
+
+def find_handler(scope: Scope, error: Exception) -> Callable[..., Any] | None:
+    """Return the handler that the application and its routers have for the exception."""
+    by_class, by_status = scope.get(HANDLERS_SCOPE_KEY, ({}, {}))
+    if isinstance(error, HTTPException):
+        handler = by_status.get(error.status_code)
+        if handler is not None:
+            return handler  # type: ignore[no-any-return]
+    for kind in type(error).__mro__:
+        if kind in by_class:
+            return by_class[kind]  # type: ignore[no-any-return]
+    return None
+
+
+async def answer(
+    error: Exception, conn: "Request | WebSocket", scope: Scope, receive: Receive, send: ResponseWatch
+) -> None:
+    """Let the exception's handler answer the request; raises the exception again if it has none."""
+    handler = find_handler(scope, error)
+    if handler is None:
+        raise error
+    if send.started:
+        raise RuntimeError("Caught handled exception, but response already started.") from error
+    if is_async_callable(handler):
+        response = await handler(conn, error)
+    else:
+        response = await run_in_threadpool(handler, conn, error)
+    if response is not None:
+        await response(scope, receive, send)
+    error.__traceback__ = None  # its frames hold the request and everything it refers to
+
+
+def wrap_app_handling_exceptions(app: ASGIApp, conn: "Request | WebSocket") -> ASGIApp:
+    """Return an application whose exceptions are answered by the handlers in the connection's scope."""
+
+    async def wrapped_app(scope: Scope, receive: Receive, send: Send) -> None:
+        watch = watched(send)
+        try:
+            await app(scope, receive, watch)
+        except Exception as error:
+            await answer(error, conn, conn.scope, receive, watch)
+
+    return wrapped_app
