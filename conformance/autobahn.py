@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from environments import PIP, clean_environment, kept, run
+
 ROOT = Path(__file__).resolve().parent.parent
 APP = "conformance.autobahn_echo:app"
 SERVERS = {
@@ -63,33 +65,16 @@ def find_python2(given: str | None) -> str:
     sys.exit(NO_PYTHON.format(tried="\n".join(tried) or "  nothing: neither PATH nor pyenv has a python2.7"))
 
 
-def clean_environment(**more: str) -> dict[str, str]:
-    """Return the environment without what would lead another Python astray."""
-    return {name: value for name, value in os.environ.items() if name[:6] != "PYTHON"} | more
-
-
 def installed_suite(python2: str) -> Path:
     """Return the suite's command, after installing it if the cache has none of these versions."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "portico"
-    home, stamp = cache / "autobahn", cache / "autobahn" / "installed.txt"
-    wanted = "\n".join([python2, VIRTUALENV, SUITE, *PINS.split()])
-    if not stamp.exists() or stamp.read_text() != wanted:
-        print(f"Installing {SUITE} into {home} (the first time takes a minute) ...", flush=True)
-        shutil.rmtree(home, ignore_errors=True)
-        tool, environment = str(home / "virtualenv"), str(home / "environment")
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        install(sys.executable, *pip, "--target", tool, VIRTUALENV)
-        install(sys.executable, "-m", "virtualenv", "--python", python2, environment, PYTHONPATH=tool)
-        install(f"{environment}/bin/python", *pip, SUITE, *PINS.split())
-        stamp.write_text(wanted)
+    with kept("autobahn", python2, VIRTUALENV, SUITE, *PINS.split()) as (home, empty):
+        environment = str(home / "environment")
+        if empty:
+            tool = str(home / "virtualenv")
+            run(sys.executable, *PIP, "install", "--target", tool, VIRTUALENV)
+            run(sys.executable, "-m", "virtualenv", "--python", python2, environment, PYTHONPATH=tool)
+            run(f"{environment}/bin/python", *PIP, "install", SUITE, *PINS.split())
     return home / "environment" / "bin" / "wstest"
-
-
-def install(*command: str, **environment: str) -> None:
-    """Run a step of the installation; its output is shown only if it fails."""
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=clean_environment(**environment))
-    if done.returncode:
-        sys.exit(f"{done.stdout}{done.stderr}Failed: {' '.join(command)}")
 
 
 @contextlib.contextmanager

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError
+from portico.lifespan import Lifespan, LifespanError
 from portico.server.access import AccessLog, logger_sink, open_sink
 from portico.server.config import Config
 from portico.server.connection import Connection
 from portico.server.importer import adapt, load
-from portico.server.lifespan import Lifespan, LifespanError
 from portico.server.listeners import close_listeners, describe, open_listeners
 from portico.server.service import Service, logger
 from portico.server.signals import caught
@@ -73,7 +73,7 @@ class Server:
             return Connection(service)
 
         try:
-            lifespan = self._lifespan = Lifespan(app, config.lifespan)
+            lifespan = self._lifespan = Lifespan(app, config.lifespan, log=logger)
             await lifespan.startup()
             service.state = lifespan.state
             service.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-import inspect
+import sys
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +10,11 @@ from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from portico.web.exceptions import PorticoDeprecationWarning
+
+if sys.version_info >= (3, 12):
+    from inspect import iscoroutinefunction
+else:
+    from asyncio import iscoroutinefunction  # knows what is marked as a coroutine function, as mocks are
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -42,15 +47,12 @@ def set_threads(count: int) -> None:
 
 
 def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
-    """Tell whether a call of the object gives an awaitable: an async function, a partial of one, an async `__call__`."""
+    """Tell whether a call of the object gives an awaitable: an async function, a partial of one, `__call__`."""
     while isinstance(obj, functools.partial):
         obj = obj.func
-    return _is_coroutine_function(obj) or (callable(obj) and _is_coroutine_function(obj.__call__))
-
-
-def _is_coroutine_function(obj: Any) -> bool:
-    # `asyncio.coroutines` marks mocks and old-style coroutines by an attribute that `inspect` knows only from 3.12 on.
-    return inspect.iscoroutinefunction(obj) or hasattr(obj, "_is_coroutine") and callable(obj)
+    if iscoroutinefunction(obj):
+        return True
+    return callable(obj) and not isinstance(obj, type) and iscoroutinefunction(obj.__call__)
 
 
 async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -1,6 +1,6 @@
 """Who answers an exception: the handler of its status, else that of the nearest class in its family."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
@@ -79,3 +79,61 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: "Request | WebSocket") -> A
             await answer(error, conn, conn.scope, receive, watch)
 
     return wrapped_app
+
+
+class HandledExceptions:
+    """Answers what is raised inside, by these handlers before those of outer layers.
+
+    Args:
+        app: The application inside.
+        handlers: Handlers by status or by class of exception: functions of a request and the exception that return a
+            response; for a WebSocket, async functions of it and the exception.
+    """
+
+    def __init__(self, app: ASGIApp, handlers: Mapping[Any, Callable[..., Any]] | None = None) -> None:
+        self.app = app
+        self._exception_handlers: ExceptionHandlers = {}
+        self._status_handlers: StatusHandlers = {}
+        for key, handler in (handlers or {}).items():
+            self.add_exception_handler(key, handler)
+
+    def add_exception_handler(
+        self, exc_class_or_status_code: int | type[Exception], handler: Callable[..., Any]
+    ) -> None:
+        """Set the handler of a status or of a class of exceptions."""
+        if isinstance(exc_class_or_status_code, int):
+            self._status_handlers[exc_class_or_status_code] = handler
+        elif isinstance(exc_class_or_status_code, type) and issubclass(exc_class_or_status_code, Exception):
+            self._exception_handlers[exc_class_or_status_code] = handler
+        else:
+            raise TypeError(
+                f"an exception handler is for a status or a subclass of Exception, got {exc_class_or_status_code!r}"
+            )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        outer = scope.get(HANDLERS_SCOPE_KEY)
+        if outer is None:
+            scope[HANDLERS_SCOPE_KEY] = self._exception_handlers, self._status_handlers
+        else:
+            scope[HANDLERS_SCOPE_KEY] = outer[0] | self._exception_handlers, outer[1] | self._status_handlers
+        watch = send if type(send) is ResponseWatch else ResponseWatch(send)
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            await answer(error, _connection(scope, receive, send), scope, receive, watch)
+        finally:
+            if outer is not None:
+                scope[HANDLERS_SCOPE_KEY] = outer
+
+
+def _connection(scope: Scope, receive: Receive, send: Send) -> "Request | WebSocket":
+    if scope["type"] == "http":
+        from portico.web.requests import Request
+
+        return Request(scope, receive, send)
+    from portico.web.websockets import WebSocket
+
+    return WebSocket(scope, receive, send)

@@ -1,0 +1,118 @@
+"""An event loop in a thread of its own, and calls into it from threads that have none."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+
+class LoopOptions:
+    """How event loops are made.
+
+    Args:
+        debug: Whether the loop is in asyncio's debug mode; Python's own settings decide by default.
+        loop_factory: What makes the loop; asyncio's default otherwise.
+        use_uvloop: Make uvloop's.
+    """
+
+    def __init__(
+        self, debug: bool | None = None, loop_factory: LoopFactory | None = None, use_uvloop: bool = False
+    ) -> None:
+        self.debug = debug
+        self.loop_factory = loop_factory
+        if use_uvloop and loop_factory is None:
+            import uvloop
+
+            self.loop_factory = uvloop.new_event_loop
+
+    def runner(self) -> asyncio.Runner:
+        return asyncio.Runner(debug=self.debug, loop_factory=self.loop_factory)
+
+
+class Portal:
+    """Run an event loop in a thread until `stop()`; after that the loop is closed and the thread has ended.
+
+    Every call runs as a task with the context variables of the thread that calls.
+    """
+
+    def __init__(self, options: LoopOptions) -> None:
+        self._options = options
+        self._started: Future[asyncio.AbstractEventLoop] = Future()
+        self._stop: asyncio.Event
+        self._thread = threading.Thread(target=self._run, name="portico-testclient", daemon=True)
+        self._thread.start()
+        self.loop = self._started.result()
+
+    def _run(self) -> None:
+        try:
+            with self._options.runner() as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            if self._started.done():
+                raise
+            self._started.set_exception(error)
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self._started.set_result(asyncio.get_running_loop())
+        await self._stop.wait()
+
+    def start_task_soon(
+        self, func: Callable[..., Awaitable[T] | T], *args: Any, name: str | None = None
+    ) -> "Future[T]":
+        """Call the function, async or not, in the loop; cancelling the future cancels the call."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("the portal's own thread cannot wait for itself: await the function instead")
+        future: Future[T] = Future()
+        self.loop.call_soon_threadsafe(self._begin, future, func, args, name)
+        return future
+
+    def call(self, func: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+        """Call the function, async or not, in the loop, and wait for its result; what it raises is raised here."""
+        future = self.start_task_soon(func, *args)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()  # of no effect unless the wait was interrupted
+            raise
+        finally:
+            del future  # which the traceback of its exception would keep alive
+
+    def _begin(
+        self, future: "Future[T]", func: Callable[..., Awaitable[T] | T], args: tuple[Any, ...], name: str | None
+    ) -> None:
+        task = self.loop.create_task(_carry(future, func, args), name=name)
+
+        def cancel(_: "Future[T]") -> None:
+            if future.cancelled() and not self.loop.is_closed():
+                self.loop.call_soon_threadsafe(task.cancel)
+
+        future.add_done_callback(cancel)
+
+    def stop(self) -> None:
+        """End the loop and its thread; tasks that are left are cancelled."""
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+
+async def _carry(future: "Future[T]", func: Callable[..., Awaitable[T] | T], args: tuple[Any, ...]) -> None:
+    """Put into the future what the function returns or raises; SystemExit and its like are the caller's to see, too."""
+    try:
+        result = func(*args)
+        if inspect.isawaitable(result):
+            result = await result
+    except asyncio.CancelledError:
+        future.cancel()
+    except BaseException as error:
+        if not future.cancelled():
+            future.set_exception(error)
+    else:
+        if not future.cancelled():
+            future.set_result(result)

@@ -1,0 +1,122 @@
+"""The outermost layer: an exception nobody handled becomes a 500 response, and goes on to the server's log."""
+
+from collections.abc import Callable
+from typing import Any
+
+from portico.asgi import ASGIApp, Message, Receive, Scope, Send
+from portico.web.concurrency import is_async_callable, run_in_threadpool
+from portico.web.datastructures import MutableHeaders
+from portico.web.handling import watched
+from portico.web.middleware.body_limit import is_refused_outside
+from portico.web.requests import Request
+from portico.web.responses import HTMLResponse, PlainTextResponse, Response
+from portico.web.types import ExceptionHandler
+
+# Layers inside, such as CORS, leave functions here that add their fields to a 500 response, which does not pass them.
+ERROR_HEADERS_SCOPE_KEY = "portico.error_headers"
+
+# The page shows source code, so nothing may keep it, and nothing that slipped through the escaping may run in it.
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
+
+class ServerErrorMiddleware:
+    """Answer unhandled exceptions with status 500 and raise them again, so that the server logs them.
+
+    Args:
+        app: The application inside.
+        handler: Makes the response, from the request and the exception; a line of plain text without it.
+        debug: Answer with a page about the exception instead: never where strangers can see it.
+    """
+
+    debug_locals = False
+    """Whether the debug page shows the local variables of each frame. They may hold secrets."""
+
+    def __init__(self, app: ASGIApp, handler: ExceptionHandler | None = None, debug: bool = False) -> None:
+        self.app = app
+        self.handler = handler
+        self.debug = debug
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        watch = watched(send)
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            if not is_refused_outside(scope, error):
+                await self._answer(error, scope, receive, send, watch.started)
+            raise
+
+    async def _answer(self, error: Exception, scope: Scope, receive: Receive, send: Send, started: bool) -> None:
+        request = Request(scope, receive, send)
+        hooks = scope.get(ERROR_HEADERS_SCOPE_KEY)
+        if hooks:
+            send = _with_headers(send, hooks)
+        try:
+            response = await self._response(request, error, started)
+        except Exception:
+            if not started:
+                await self.error_response(request, error)(scope, receive, send)
+            raise
+        if not started:
+            await response(scope, receive, send)
+
+    async def _response(self, request: Request, error: Exception, started: bool) -> Any:
+        if self.debug:
+            return None if started else await run_in_threadpool(self.debug_response, request, error)
+        handler: Callable[..., Any] | None = self.handler
+        if handler is None:
+            return self.error_response(request, error)
+        if is_async_callable(handler):
+            response = await handler(request, error)
+        else:
+            response = await run_in_threadpool(handler, request, error)
+        if response is None and not started:
+            raise TypeError(f"the handler of server errors, {handler!r}, returned None; it has to return a response")
+        return response
+
+    def debug_response(self, request: Request, exc: Exception) -> Response:
+        """Return the page about the exception, as plain text unless the client accepts HTML. Runs in a thread."""
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(self._page(request, exc), status_code=500, headers=PAGE_HEADERS)
+        return PlainTextResponse(self.generate_plain_text(exc), status_code=500, headers=PAGE_HEADERS)
+
+    def error_response(self, request: Request, exc: Exception) -> Response:
+        """Return what the client gets when there is neither a handler nor the debug page."""
+        return PlainTextResponse("Internal Server Error", status_code=500)
+
+    def generate_html(self, exc: Exception, limit: int = 7) -> str:
+        """Return the HTML page about the exception, with `limit` lines of source to a frame."""
+        from portico.web.middleware.debugpage import page
+
+        return page(exc, context_lines=limit, show_locals=self.debug_locals)
+
+    def generate_plain_text(self, exc: Exception) -> str:
+        """Return the exception as Python prints it."""
+        from portico.web.middleware.debugpage import plain_text
+
+        return plain_text(exc)
+
+    def _page(self, request: Request, exc: Exception) -> str:
+        if type(self).generate_html is not ServerErrorMiddleware.generate_html:
+            return self.generate_html(exc)
+        from portico.web.middleware.debugpage import page
+
+        return page(exc, scope=request.scope, show_locals=self.debug_locals)
+
+
+def _with_headers(send: Send, hooks: "list[Callable[[MutableHeaders], Any]]") -> Send:
+    def send_with_headers(message: Message) -> Any:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            for hook in hooks:
+                hook(headers)
+            message = {**message, "headers": headers.raw}
+        return send(message)
+
+    return send_with_headers

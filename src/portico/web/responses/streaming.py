@@ -1,0 +1,125 @@
+"""Responses whose body is made while it is sent; a client that goes away ends the making of it."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
+from typing import Any
+
+from portico.asgi import Receive, Scope, Send
+from portico.files.connected import send_fails, while_connected
+from portico.web.background import BackgroundTask
+from portico.web.concurrency import run_in_threadpool
+from portico.web.responses.content import Response, denial_send
+
+Content = str | bytes | memoryview
+SyncContentStream = Iterable[Content]
+AsyncContentStream = AsyncIterable[Content]
+ContentStream = AsyncContentStream | SyncContentStream
+
+_DONE = object()
+
+
+class StreamingResponse(Response):
+    """A response whose body comes from an iterable, sync (each step in the thread pool) or async.
+
+    The next piece is made only after the server has taken the one before. When the client goes away the iterator is
+    closed; where the server's `send` tells so, the caller gets ClientDisconnect.
+
+    Args:
+        content: What gives the pieces; text is encoded by the class's charset.
+        status_code: The status.
+        headers: The fields.
+        media_type: The type of the content, else the class's.
+        background: What runs after the response has been sent.
+    """
+
+    body_iterator: AsyncContentStream
+    _lost: OSError | None = None
+
+    def __init__(
+        self,
+        content: ContentStream,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        media_type: str | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        self.body_iterator = content if isinstance(content, AsyncIterable) else iterate_sync(content)
+        self.status_code = status_code
+        if media_type is not None:
+            self.media_type = media_type
+        self.background = background
+        self.init_headers(headers)
+
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        """Return when the client has gone."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the response; its iterator is closed however that ends."""
+        charset = self.charset
+        pieces = self.body_iterator
+        sending = True
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            sending = False
+            async for piece in pieces:
+                chunk = piece if isinstance(piece, bytes | memoryview) else piece.encode(charset)
+                sending = True
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                sending = False
+            sending = True
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except BaseException as error:
+            if sending and isinstance(error, OSError):
+                self._lost = error
+            await close_iterator(pieces)
+            raise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self.stream_response(denial_send(send))
+        elif send_fails(scope):
+            try:
+                await self.stream_response(send)
+            except OSError as error:
+                if error is not self._lost:  # the application's own
+                    raise
+                from portico.web.requests import ClientDisconnect
+
+                raise ClientDisconnect from error
+        else:
+            await while_connected(self.stream_response(send), receive)
+        if self.background is not None:
+            await self.background()
+
+
+async def iterate_sync(content: Iterable[Any]) -> AsyncIterator[Any]:
+    """Yield what a sync iterable gives, each step in the thread pool; a generator is closed with this."""
+    steps = iter(content)
+    try:
+        while (item := await run_in_threadpool(next, steps, _DONE)) is not _DONE:
+            yield item
+    except BaseException:
+        if isinstance(steps, Generator):
+            await run_in_threadpool(steps.close)
+        raise
+
+
+async def encode_each(
+    content: AsyncIterable[Any] | Iterable[Any], encode: Callable[[Any], bytes]
+) -> AsyncIterator[bytes]:
+    """Yield each item encoded; what gives the items is closed with this."""
+    items = content if isinstance(content, AsyncIterable) else iterate_sync(content)
+    try:
+        async for item in items:
+            yield encode(item)
+    except BaseException:
+        await close_iterator(items)
+        raise
+
+
+async def close_iterator(pieces: Any) -> None:
+    """Close an async iterator that can be closed."""
+    close = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()

@@ -1,0 +1,169 @@
+"""The thread pool: bounded, transparent for context variables, and nothing is torn down under a running call."""
+
+import asyncio
+import functools
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from unittest.mock import AsyncMock
+
+import pytest
+
+from portico.web import concurrency
+from portico.web.concurrency import is_async_callable, iterate_in_threadpool, run_in_threadpool, set_threads
+
+variable: ContextVar[str] = ContextVar("variable", default="unset")
+
+
+@pytest.fixture(autouse=True)
+def _own_pool() -> Iterator[None]:
+    yield
+    set_threads(concurrency.DEFAULT_THREADS)
+
+
+def test_a_call_runs_in_another_thread_and_returns_its_result() -> None:
+    async def main() -> None:
+        assert await run_in_threadpool(threading.get_ident) != threading.get_ident()
+        assert await run_in_threadpool(divmod, 7, 2) == (3, 1)
+
+    asyncio.run(main())
+
+
+def test_context_variables_pass_both_ways() -> None:
+    def call() -> str:
+        seen = variable.get()
+        variable.set("from the thread")
+        return seen
+
+    async def main() -> None:
+        variable.set("from the loop")
+        assert await run_in_threadpool(call) == "from the loop"
+        assert variable.get() == "from the thread"
+
+    asyncio.run(main())
+
+
+def test_what_a_failing_call_has_set_is_seen_too() -> None:
+    def call() -> None:
+        variable.set("before the failure")
+        raise KeyError("x")
+
+    async def main() -> None:
+        with pytest.raises(KeyError):
+            await run_in_threadpool(call)
+        assert variable.get() == "before the failure"
+
+    asyncio.run(main())
+
+
+def test_stop_iteration_becomes_an_error_that_a_coroutine_can_raise() -> None:
+    async def main() -> None:
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            await run_in_threadpool(next, iter(()))
+
+    asyncio.run(main())
+
+
+def test_no_more_calls_run_at_once_than_there_are_threads() -> None:
+    set_threads(2)
+    running: list[int] = []
+    most: list[int] = []
+    lock = threading.Lock()
+    two = threading.Barrier(2, timeout=5)
+
+    def call() -> None:
+        with lock:
+            running.append(1)
+            most.append(len(running))
+        two.wait()
+        with lock:
+            running.pop()
+
+    async def main() -> None:
+        await asyncio.gather(*(run_in_threadpool(call) for _ in range(6)))
+
+    asyncio.run(main())
+    assert max(most) == 2
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_pool_without_threads_is_refused(count: int) -> None:
+    with pytest.raises(ValueError, match="at least one thread"):
+        set_threads(count)
+
+
+def test_a_cancellation_waits_for_the_call_that_is_running() -> None:
+    started, go_on = threading.Event(), threading.Event()
+    ended: list[bool] = []
+
+    def call() -> None:
+        started.set()
+        assert go_on.wait(5)
+        ended.append(True)
+
+    async def main() -> None:
+        task = asyncio.create_task(run_in_threadpool(call))
+        await asyncio.to_thread(started.wait, 5)
+        task.cancel()
+        done, _ = await asyncio.wait((task,), timeout=0)
+        assert not done
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [True]
+
+    asyncio.run(main())
+
+
+def test_a_call_that_has_not_begun_is_not_waited_for() -> None:
+    set_threads(1)
+    go_on = threading.Event()
+    called: list[bool] = []
+
+    async def main() -> None:
+        first = asyncio.create_task(run_in_threadpool(go_on.wait, 5))
+        second = asyncio.create_task(run_in_threadpool(called.append, True))
+        await asyncio.sleep(0)
+        second.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        go_on.set()
+        await first
+
+    asyncio.run(main())
+    assert called == []
+
+
+def test_an_iterable_is_stepped_in_threads() -> None:
+    threads: set[int] = set()
+
+    def numbers() -> Iterator[int]:
+        for number in range(3):
+            threads.add(threading.get_ident())
+            yield number
+
+    async def main() -> None:
+        assert [number async for number in iterate_in_threadpool(numbers())] == [0, 1, 2]
+
+    asyncio.run(main())
+    assert threading.get_ident() not in threads
+
+
+def test_async_callables_are_told_from_others() -> None:
+    async def function() -> None: ...
+
+    class AsyncCall:
+        async def __call__(self) -> None: ...
+
+    class SyncCall:
+        def __call__(self) -> None: ...
+
+    yes = (
+        function,
+        functools.partial(functools.partial(function)),
+        AsyncCall(),
+        AsyncMock(),
+        functools.partial(AsyncCall()),
+    )
+    assert all(map(is_async_callable, yes))
+    assert not any(map(is_async_callable, (print, SyncCall(), AsyncCall, functools.partial(print))))
