@@ -1,7 +1,8 @@
 """A pytest plugin that binds the peers' module names to ours: `starlette.X` is `portico.web.X`, the same module object.
 
-Loaded with `-p conformance.aliases`, before anything imports the peers. PORTICO_ALIASES names what is bound
-(`starlette` by default). There is no falling back to the real package: a module that we lack is an ImportError.
+Loaded with `-p conformance.aliases`, or by a `.pth` file into every interpreter of an environment, before anything
+imports the peers. PORTICO_ALIASES names what is bound (`starlette` by default). There is no falling back to the real
+package: a module that we lack is an ImportError.
 """
 
 import importlib
@@ -24,6 +25,8 @@ GATHERED = {
         "is_async_callable": "concurrency",
     }
 }
+# Of a peer's machinery for other event loops: its test modules import it, only the tests left out call it.
+ABSENT = {"_utils": ("create_collapsing_task_group",)}
 # The names that a port changes besides its import lines.
 RENAMED = {
     "applications": {"Starlette": "Application"},
@@ -45,6 +48,8 @@ class AliasLoader(importlib.abc.Loader):
             module = types.ModuleType(spec.name)
             for name, home in GATHERED[self.tail].items():
                 setattr(module, name, getattr(importlib.import_module(f"{OURS}.{home}"), name))
+            for name in ABSENT.get(self.tail, ()):
+                setattr(module, name, None)
             return module
         module = importlib.import_module(self.real)
         for peers, ours in RENAMED.get(self.tail, {}).items():
@@ -64,7 +69,11 @@ class AliasFinder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> ModuleSpec | None:
         top, dot, tail = fullname.partition(".")
-        if top not in BOUND:
+        if fullname.startswith(OURS + "."):  # `from starlette import X` asks the module for its name, which is ours
+            tail = fullname[len(OURS) + 1 :]
+            if tail not in ELSEWHERE and tail not in GATHERED:
+                return None
+        elif top not in BOUND:
             return None
         if tail in GATHERED:
             return importlib.util.spec_from_loader(fullname, AliasLoader("", tail))

@@ -172,38 +172,40 @@ class _Refused(multipart.MultipartError):  # type: ignore[misc]
 
 
 class _Parser(multipart.PushMultipartParser):  # type: ignore[misc]
-    """The parser below, with our rules for what a part's head may be."""
+    """The parser below, with our rules for what a part's head may be. What it calls are its hooks for a subclass."""
 
     def __init__(self, boundary: bytes, limits: Limits, charset: str) -> None:
-        # It counts the line end, too, while that is on its way.
-        super().__init__(
-            boundary, max_header_size=limits.line + 2, max_header_count=limits.headers, header_charset="latin-1"
-        )
+        super().__init__(boundary, max_header_size=limits.line + 2)  # it counts the line end, too, until that is there
         self.limits = limits
         self.charset = charset
         self.files = 0
         self.fields = 0
-        self.head = 0  # bytes of the part's headers
+        self.fields_of_part: list[tuple[bytes, bytes]] = []
+        self.head = 0  # bytes of them
 
     def _on_segment_headerline(self, line: bytes) -> None:
-        self.head += len(line)
-        if len(line) > self.limits.line or self.head > self.limits.head or parse_field_line(line) is None:
+        limits = self.limits
+        size = len(line)
+        self.head += size
+        field = parse_field_line(line) if size <= limits.line and self.head <= limits.head else None
+        if field is None or len(self.fields_of_part) == limits.headers:
             raise _Refused(Fault(400, INVALID))
-        super()._on_segment_headerline(line)
+        self.fields_of_part.append(field)
 
-    def _create_segment(self, headerlist: list[tuple[str, str]]) -> Part:
+    def _create_segment(self, headerlist: object) -> Part:
+        fields, self.fields_of_part = self.fields_of_part, []
         self.head = 0
-        headers = [(name.lower().encode(), value.rstrip(" \t").encode("latin-1")) for name, value in headerlist]
-        dispositions = [value for name, value in headers if name == b"content-disposition"]
-        if len(dispositions) > 1:
-            raise _Refused(Fault(400, INVALID))
-        kind, name, filename = multipart.parse_content_disposition(
-            dispositions[0].decode("latin-1") if dispositions else "form-data"
-        )
-        if kind != "form-data":
-            raise _Refused(Fault(400, INVALID))
+        disposition = b""
+        for name, value in fields:
+            if name == b"content-disposition":
+                if disposition:
+                    raise _Refused(Fault(400, INVALID))
+                disposition = value
+        kind, name, filename = multipart.parse_content_disposition(disposition.decode("latin-1"))
         if name is None:
             raise _Refused(Fault(400, UNNAMED))
+        if kind != "form-data":
+            raise _Refused(Fault(400, INVALID))
         if filename is None:
             self.fields += 1
             if self.fields > self.limits.fields:
@@ -213,7 +215,7 @@ class _Parser(multipart.PushMultipartParser):  # type: ignore[misc]
             if self.files > self.limits.files:
                 raise _too_many("files", self.limits.files)
             filename = self._text(filename)
-        return Part(self._text(name), filename, headers)
+        return Part(self._text(name), filename, fields)
 
     def _text(self, latin: str) -> str:
         return latin if latin.isascii() else decode(latin.encode("latin-1"), self.charset)

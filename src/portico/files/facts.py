@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from os import stat as stat_path
 from stat import S_ISREG
+from threading import Lock
 
 from portico.files.threads import in_thread
 from portico.http.dates import imf_fixdate
@@ -53,6 +54,7 @@ class FactsCache:
         self.max_contents = max_contents
         self.contents = 0
         self.files: dict[str, Facts] = {}
+        self.changing = Lock()  # a process may have loops in several threads
 
     def fresh(self, path: str) -> Facts | None:
         """Return the facts of a known file if they still hold: one `stat`, on the loop."""
@@ -91,14 +93,15 @@ class FactsCache:
 
     def keep(self, facts: Facts) -> None:
         """Take the facts in; those that nobody has used for longest go."""
-        old = self.files.pop(facts.path, None)
-        if old is not None and old.content is not None:
-            self.contents -= len(old.content)
-        self.files[facts.path] = facts
-        if facts.content is not None:
-            self.contents += len(facts.content)
-        while len(self.files) > self.max_files or self.contents > self.max_contents:
-            self._drop_one()
+        with self.changing:
+            old = self.files.pop(facts.path, None)
+            if old is not None and old.content is not None:
+                self.contents -= len(old.content)
+            self.files[facts.path] = facts
+            if facts.content is not None:
+                self.contents += len(facts.content)
+            while len(self.files) > self.max_files or self.contents > self.max_contents:
+                self._drop_one()
 
     def _drop_one(self) -> None:
         # The second chance algorithm: what was used since it last came up goes to the end instead.

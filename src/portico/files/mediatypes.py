@@ -4,18 +4,18 @@ import os
 
 TYPES = {
     ".avif": "image/avif", ".bin": "application/octet-stream", ".bmp": "image/bmp", ".br": "application/octet-stream",
-    ".bz2": "application/x-bzip2", ".css": "text/css",
-    ".csv": "text/csv", ".eot": "application/vnd.ms-fontobject", ".gif": "image/gif", ".gz": "application/gzip", ".htm": "text/html",
-    ".html": "text/html", ".ico": "image/vnd.microsoft.icon", ".ics": "text/calendar", ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg", ".js": "text/javascript", ".json": "application/json", ".jsonl": "application/jsonl",
+    ".bz2": "application/x-bzip2", ".css": "text/css", ".csv": "text/csv", ".eot": "application/vnd.ms-fontobject",
+    ".gif": "image/gif", ".gz": "application/gzip", ".htm": "text/html", ".html": "text/html",
+    ".ico": "image/vnd.microsoft.icon", ".ics": "text/calendar", ".jpeg": "image/jpeg", ".jpg": "image/jpeg",
+    ".js": "text/javascript", ".json": "application/json", ".jsonl": "application/jsonl",
     ".jsonld": "application/ld+json", ".m4a": "audio/mp4", ".map": "application/json", ".md": "text/markdown",
     ".mjs": "text/javascript", ".mp3": "audio/mpeg", ".mp4": "video/mp4", ".mpeg": "video/mpeg", ".oga": "audio/ogg",
     ".ogg": "audio/ogg", ".ogv": "video/ogg", ".opus": "audio/ogg", ".otf": "font/otf", ".pdf": "application/pdf",
-    ".png": "image/png", ".svg": "image/svg+xml", ".tgz": "application/gzip", ".tif": "image/tiff", ".tiff": "image/tiff", ".ttf": "font/ttf",
-    ".txt": "text/plain", ".wasm": "application/wasm", ".wav": "audio/wav", ".weba": "audio/webm",
-    ".webm": "video/webm", ".webmanifest": "application/manifest+json", ".webp": "image/webp", ".woff": "font/woff",
-    ".woff2": "font/woff2", ".xhtml": "application/xhtml+xml", ".xml": "text/xml", ".xz": "application/x-xz",
-    ".zip": "application/zip", ".zst": "application/zstd",
+    ".png": "image/png", ".svg": "image/svg+xml", ".tgz": "application/gzip", ".tif": "image/tiff",
+    ".tiff": "image/tiff", ".ttf": "font/ttf", ".txt": "text/plain", ".wasm": "application/wasm", ".wav": "audio/wav",
+    ".weba": "audio/webm", ".webm": "video/webm", ".webmanifest": "application/manifest+json", ".webp": "image/webp",
+    ".woff": "font/woff", ".woff2": "font/woff2", ".xhtml": "application/xhtml+xml", ".xml": "text/xml",
+    ".xz": "application/x-xz", ".zip": "application/zip", ".zst": "application/zstd",
 }  # fmt: skip
 UNKNOWN = "application/octet-stream"
 

@@ -3,7 +3,9 @@
 DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTH_NUMBERS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
-DAY_NAMES = frozenset(("mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday").split())
+DAY_NAMES = frozenset(
+    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905
+)
 MONTH_LENGTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 

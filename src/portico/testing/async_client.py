@@ -92,7 +92,7 @@ class AsyncWebSocketTestSession:
 
 
 class WebSocketConnect:
-    """What `websocket_connect` returns: entered, it opens the WebSocket; awaited, it gives one that is to be entered."""
+    """What `websocket_connect` returns: entered, it opens the WebSocket; awaited, it gives one to enter."""
 
     def __init__(self, client: "AsyncTestClient", url: str, request: dict[str, Any]) -> None:
         self._client = client

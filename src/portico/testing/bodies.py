@@ -1,6 +1,7 @@
 """The body of a request as `http.request` messages, taken from its source only when the application asks."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator, Iterator
 from contextvars import copy_context
 
@@ -46,7 +47,8 @@ class RequestBody:
     async def _next(self) -> bytes | str | None:
         chunks = self._chunks
         if isinstance(chunks, Iterator):
-            return await asyncio.get_running_loop().run_in_executor(None, copy_context().run, next, chunks, None)
+            step = functools.partial(copy_context().run, _step, chunks)
+            return await asyncio.get_running_loop().run_in_executor(None, step)
         assert chunks is not None
         return await anext(chunks, None)
 
@@ -58,3 +60,7 @@ class RequestBody:
             await asyncio.wait((step,))
             if not step.cancelled():
                 step.exception()  # nobody is left who would want it
+
+
+def _step(chunks: Iterator[bytes | str]) -> bytes | str | None:
+    return next(chunks, None)

@@ -10,7 +10,7 @@ from portico.asgi import ASGIApp, Message
 from portico.lifespan import LifespanError
 from portico.testing.exchange import Exchange
 from portico.testing.library import httpx
-from portico.testing.portal import LoopOptions, Portal
+from portico.testing.portal import LoopOptions, Portal, run_once
 from portico.testing.requests import opened, upgrade_headers, websocket_url, with_agent
 from portico.testing.scopes import ASGI2App
 from portico.testing.session import Session, data_of, json_of, sent_json
@@ -144,7 +144,10 @@ class TestTransport(httpx.BaseTransport):
             return upgrade
         exchange = target.exchange(request)
         if request.extensions.get(WHOLE):
-            with self._client._portal_factory() as portal:
+            portal = self._client.portal
+            if portal is None:
+                run_once(self._client._loop_options, exchange.run)
+            else:
                 portal.call(exchange.run)
             target.check(exchange)
             return target.response(exchange, request)
@@ -233,7 +236,7 @@ class TestClient(httpx.Client):
         finally:
             portal.stop()
 
-    def request(  # type: ignore[override]
+    def request(
         self, method: str, url: "URLTypes", *, timeout: Any = httpx.USE_CLIENT_DEFAULT, **kwargs: Any
     ) -> httpx.Response:
         """Send a request and return its whole response; the arguments are those of `httpx.Client.request`."""

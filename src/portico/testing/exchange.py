@@ -170,9 +170,7 @@ class Exchange:
             raise ProtocolViolation(f"'http.response.start': 'status' must be int, not {status!r}")
         for name, value in message.get("headers", ()):
             if not isinstance(name, bytes) or not isinstance(value, bytes):
-                raise ProtocolViolation(
-                    f"'http.response.start': headers must be pairs of bytes, not {name!r}: {value!r}"
-                )
+                raise ProtocolViolation(f"'http.response.start': headers must be bytes, not {name!r}: {value!r}")
             self.headers.append((name, value))
         self._trailers = message.get("trailers", False)
         if self._trailers:

@@ -3,11 +3,11 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from typing import Any, ParamSpec, TypeVar
+from contextvars import Context, copy_context
+from typing import Any, TypeVar, overload
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
@@ -65,36 +65,34 @@ class Portal:
         await self._stop.wait()
 
     def start_task_soon(
-        self, func: Callable[..., Awaitable[T] | T], *args: Any, name: str | None = None
+        self, func: Callable[..., Coroutine[Any, Any, T] | T], *args: Any, name: str | None = None
     ) -> "Future[T]":
         """Call the function, async or not, in the loop; cancelling the future cancels the call."""
         if threading.current_thread() is self._thread:
             raise RuntimeError("the portal's own thread cannot wait for itself: await the function instead")
-        future: Future[T] = Future()
-        self.loop.call_soon_threadsafe(self._begin, future, func, args, name)
-        return future
+        outcome: Future[T] = Future()
+        self.loop.call_soon_threadsafe(self._begin, outcome, func, args, name)
+        return outcome
 
-    def call(self, func: Callable[..., Awaitable[T] | T], *args: Any) -> T:
+    @overload
+    def call(self, func: Callable[..., Coroutine[Any, Any, T]], *args: Any) -> T: ...
+
+    @overload
+    def call(self, func: Callable[..., T], *args: Any) -> T: ...
+
+    def call(self, func: Callable[..., Any], *args: Any) -> Any:
         """Call the function, async or not, in the loop, and wait for its result; what it raises is raised here."""
-        future = self.start_task_soon(func, *args)
+        outcome = self.start_task_soon(func, *args)
         try:
-            return future.result()
+            return outcome.result()
         except BaseException:
-            future.cancel()  # of no effect unless the wait was interrupted
+            outcome.cancel()  # of no effect unless the wait was interrupted
             raise
         finally:
-            del future  # which the traceback of its exception would keep alive
+            del outcome  # which the traceback of its exception would keep alive
 
-    def _begin(
-        self, future: "Future[T]", func: Callable[..., Awaitable[T] | T], args: tuple[Any, ...], name: str | None
-    ) -> None:
-        task = self.loop.create_task(_carry(future, func, args), name=name)
-
-        def cancel(_: "Future[T]") -> None:
-            if future.cancelled() and not self.loop.is_closed():
-                self.loop.call_soon_threadsafe(task.cancel)
-
-        future.add_done_callback(cancel)
+    def _begin(self, outcome: "Future[T]", func: Callable[..., Any], args: tuple[Any, ...], name: str | None) -> None:
+        self.loop.create_task(_carry(outcome, func, args), name=name)
 
     def stop(self) -> None:
         """End the loop and its thread; tasks that are left are cancelled."""
@@ -102,17 +100,55 @@ class Portal:
         self._thread.join()
 
 
-async def _carry(future: "Future[T]", func: Callable[..., Awaitable[T] | T], args: tuple[Any, ...]) -> None:
+def run_once(options: LoopOptions, func: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Call the function in an event loop and a thread that are over when this returns; quicker than a portal."""
+    outcome: Future[T] = Future()
+    thread = threading.Thread(
+        target=_live_once, args=(options, outcome, func, copy_context()), name="portico-testclient", daemon=True
+    )
+    thread.start()
+    try:
+        return outcome.result()
+    except BaseException:
+        outcome.cancel()  # of no effect unless the wait was interrupted
+        raise
+    finally:
+        thread.join()
+        del outcome
+
+
+def _live_once(
+    options: LoopOptions, outcome: "Future[T]", func: Callable[[], Coroutine[Any, Any, T]], context: Context
+) -> None:
+    try:
+        with options.runner() as runner:
+            runner.run(_carry(outcome, func, ()), context=context)
+    except BaseException as error:
+        if outcome.done():
+            raise
+        outcome.set_exception(error)
+
+
+async def _carry(outcome: "Future[T]", func: Callable[..., Any], args: tuple[Any, ...]) -> None:
     """Put into the future what the function returns or raises; SystemExit and its like are the caller's to see, too."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def cancel(_: "Future[T]") -> None:
+        if outcome.cancelled() and not loop.is_closed():
+            loop.call_soon_threadsafe(task.cancel)
+
+    outcome.add_done_callback(cancel)
     try:
         result = func(*args)
         if inspect.isawaitable(result):
             result = await result
     except asyncio.CancelledError:
-        future.cancel()
+        outcome.cancel()
     except BaseException as error:
-        if not future.cancelled():
-            future.set_exception(error)
+        if not outcome.cancelled():
+            outcome.set_exception(error)
     else:
-        if not future.cancelled():
-            future.set_result(result)
+        if not outcome.cancelled():
+            outcome.set_result(result)

@@ -78,11 +78,10 @@ def asgi3(app: ASGI3App | ASGI2App) -> ASGIApp:
     return _single(app) if _is_double(app) else app  # type: ignore[arg-type, return-value]
 
 
-def _is_double(app: Callable[..., Any]) -> bool:
-    if not inspect.isclass(app):
-        called = app if inspect.isroutine(app) else app.__call__
-        if inspect.iscoroutinefunction(called):
-            return False
+def _is_double(app: Any) -> bool:
+    called = app if inspect.isclass(app) or inspect.isroutine(app) else app.__call__
+    if inspect.iscoroutinefunction(called):
+        return False
     return _takes(app, 1) and not _takes(app, 3)
 
 

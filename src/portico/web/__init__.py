@@ -1,7 +1,7 @@
 """The framework: routing, requests, responses and middleware, under the names that Starlette's users know.
 
-The modules are the vocabulary (`portico.web.routing`, `portico.web.requests` ...). The names that most programs need are
-here too, each loaded when it is first used.
+The modules are the vocabulary (`portico.web.routing`, `portico.web.requests` ...). The names that most programs need
+are here too, each loaded when it is first used.
 """
 
 from importlib import import_module

@@ -42,7 +42,7 @@ class HTTPEndpoint:
         if is_async_callable(handler):
             response = await handler(request)
         else:
-            response = await run_in_threadpool(handler, request)  # type: ignore[arg-type]
+            response = await run_in_threadpool(handler, request)
         if response is None:
             raise TypeError(f"{type(self).__name__}: {handler.__name__}() returned None, expected a response")
         await response(self.scope, self.receive, self.send)
@@ -110,7 +110,7 @@ class WebSocketEndpoint:
                 return data
             case "json":
                 try:
-                    return json.loads(data if text is None else text)
+                    return json.loads(text or data or "")
                 except ValueError:
                     await self._refuse(websocket, "Malformed JSON data received.")
             case other:

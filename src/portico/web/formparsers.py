@@ -9,10 +9,12 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from enum import Enum, EnumMeta
 from tempfile import SpooledTemporaryFile
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from portico.codec.charset import find_charset
 from portico.codec.events import Fault
+from portico.codec.multipart import END, PART_END, Event, MultipartReader, Part, decode
+from portico.codec.multipart import Limits as MultipartLimits
 from portico.codec.urlencoded import Limits as UrlencodedLimits
 from portico.codec.urlencoded import UrlencodedReader
 from portico.http.media_types import parse_media_type
@@ -20,9 +22,6 @@ from portico.web.concurrency import run_in_threadpool
 from portico.web.datastructures import FormData, Headers, UploadFile
 from portico.web.datastructures.uploads import close_files
 from portico.web.exceptions import PorticoDeprecationWarning
-
-if TYPE_CHECKING:
-    from portico.codec.multipart import Event, MultipartReader, Part
 
 MIB = 1024 * 1024
 WRITE_BATCH = 256 * 1024  # bytes for the disk that are gathered for one hop to a thread
@@ -91,7 +90,7 @@ class FormParser:
         self._take(self._reader.finish())
         return FormData(self._items)
 
-    def _take(self, events: "list[tuple[str, str] | Fault]") -> None:
+    def _take(self, events: list[tuple[str, str] | Fault]) -> None:
         if events:
             last = events[-1]
             if isinstance(last, Fault):
@@ -136,6 +135,8 @@ class MultiPartParser:
         self._files: list[BinaryIO] = []
         self._part: Part | None = None
         self._upload: UploadFile | None = None
+        self._size = 0  # bytes of the upload
+        self._on_disk = False
         self._text: bytes | bytearray = b""
         self._in_memory = 0  # bytes; never fewer than before
         self._memory_max_size = max(self.memory_max_size, max_part_size)
@@ -172,8 +173,6 @@ class MultiPartParser:
         Raises:
             MultiPartException: If the body is no form, or one over a limit.
         """
-        from portico.codec.multipart import END, Part
-
         events = _Events(self._open(), self.stream)
         while (event := await events.next()) is not END:
             assert type(event) is Part
@@ -182,74 +181,74 @@ class MultiPartParser:
             async for _ in part:
                 pass
 
-    def _open(self) -> "MultipartReader":
-        # Imported here, so that a program without such forms starts faster.
-        from portico.codec.multipart import Limits, MultipartReader
-
+    def _open(self) -> MultipartReader:
         _, parameters = parse_media_type(self.headers["content-type"])
         boundary = parameters.get("boundary")
         if not boundary:
             raise MultiPartException("Missing boundary in multipart.")
         self._charset = find_charset(parameters.get("charset", "utf-8"))
-        limits = Limits(self.max_files, self.max_fields, self.max_part_size)
+        limits = MultipartLimits(self.max_files, self.max_fields, self.max_part_size)
         return MultipartReader(boundary, limits, self._charset)
 
-    def _take(self, events: "list[Event]") -> None:
-        from portico.codec.multipart import PART_END, Part, decode
-
+    def _take(self, events: list[Event]) -> None:
         for event in events:
             if type(event) is bytes:
                 self._in_memory += len(event)
                 if self._upload is not None:
                     self._take_file(self._upload, event)
-                elif self._in_memory > self._memory_max_size:
-                    most = int(self._memory_max_size / 1024)
-                    raise MultiPartException(f"Form exceeded maximum size of {most}KB in memory.", 413)
-                elif not self._text:
-                    self._text = event
                 else:
-                    if type(self._text) is bytes:
-                        self._text = bytearray(self._text)
-                    self._text += event
+                    self._take_text(event)
             elif type(event) is Part:
                 self._part = event
                 if event.filename is not None:
-                    self._upload = self._begin_file(event)
+                    self._begin_file(event)
             elif event is PART_END:
-                assert self._part is not None
-                if self._upload is None:
-                    self.items.append((self._part.name, decode(self._text, self._charset)))
-                    self._text = b""
-                else:
-                    self.items.append((self._part.name, self._upload))
-                    self._end_file(self._upload)
-                    self._upload = None
+                self._end_part()
             elif type(event) is Fault:
                 raise MultiPartException(event.reason, event.status)
 
-    def _begin_file(self, part: "Part") -> UploadFile:
+    def _take_text(self, data: bytes) -> None:
+        if self._in_memory > self._memory_max_size:
+            most = int(self._memory_max_size / 1024)
+            raise MultiPartException(f"Form exceeded maximum size of {most}KB in memory.", 413)
+        if not self._text:
+            self._text = data
+            return
+        if type(self._text) is bytes:
+            self._text = bytearray(self._text)
+        self._text += data
+
+    def _begin_file(self, part: Part) -> None:
         file = cast("BinaryIO", SpooledTemporaryFile(max_size=self.spool_max_size))  # noqa: SIM115
         self._files.append(file)
-        return UploadFile(file, size=0, filename=part.filename, headers=Headers(raw=part.headers))
+        self._upload = UploadFile(file, size=0, filename=part.filename, headers=Headers(raw=part.headers))
 
     def _take_file(self, upload: UploadFile, data: bytes) -> None:
-        assert upload.size is not None
-        upload.size += len(data)
-        if self._belongs_on_disk(upload.size):
+        self._size += len(data)
+        too_much = self._in_memory > self._memory_max_size and self._size > SMALL_FILE
+        if too_much or self._size > self.spool_max_size:
+            self._on_disk = True  # now or later: never does a byte overtake those before it
             self._writes.append((upload.file, data))
             self._bytes_to_write += len(data)
         else:
             upload.file.write(data)
 
-    def _end_file(self, upload: UploadFile) -> None:
-        assert upload.size is not None
-        if (self._writes and self._writes[-1][0] is upload.file) or not upload._in_memory:
+    def _end_part(self) -> None:
+        assert self._part is not None
+        upload = self._upload
+        if upload is None:
+            self.items.append((self._part.name, decode(self._text, self._charset)))
+            self._text = b""
+            return
+        self.items.append((self._part.name, upload))
+        upload.size = self._size
+        if self._on_disk:
             self._writes.append((upload.file, b""))
         else:
             upload.file.seek(0)
-
-    def _belongs_on_disk(self, size: int) -> bool:
-        return size > self.spool_max_size or (self._in_memory > self._memory_max_size and size > SMALL_FILE)
+        self._upload = None
+        self._size = 0
+        self._on_disk = False
 
     async def _write(self) -> None:
         writes, self._writes = self._writes, []
@@ -276,7 +275,7 @@ class StreamedPart:
         headers: The header of the part.
     """
 
-    def __init__(self, part: "Part", events: "_Events") -> None:
+    def __init__(self, part: Part, events: "_Events") -> None:
         self.name = part.name
         self.filename = part.filename
         self.headers = Headers(raw=part.headers)
@@ -313,12 +312,12 @@ class StreamedPart:
 class _Events:
     """The events of a body, one at a time."""
 
-    def __init__(self, reader: "MultipartReader", stream: AsyncIterable[bytes]) -> None:
+    def __init__(self, reader: MultipartReader, stream: AsyncIterable[bytes]) -> None:
         self._reader = reader
         self._chunks = aiter(stream)
         self._ready: deque[Event] = deque()
 
-    async def next(self) -> "Event":
+    async def next(self) -> Event:
         while not self._ready:
             try:
                 chunk = await anext(self._chunks)

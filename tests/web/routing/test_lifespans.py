@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from portico.web.requests import Request
-from portico.web.testclient import TestClient
 
 from portico.web.applications import Application
+from portico.web.requests import Request
 from portico.web.responses import JSONResponse, Response
 from portico.web.routing import Host, Mount, Route
+from portico.web.testclient import TestClient
 
 
 async def state(request: Request) -> Response:

@@ -3,15 +3,15 @@
 from typing import Any
 
 import pytest
-from portico.web.requests import Request
-from portico.web.testclient import TestClient
-from portico.web.websockets import WebSocket
 
 from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.middleware import Middleware
+from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, Response
 from portico.web.routing import Host, Mount, NoMatchFound, Route, Router, WebSocketRoute
+from portico.web.testclient import TestClient
+from portico.web.websockets import WebSocket
 
 
 async def home(request: Request) -> Response:

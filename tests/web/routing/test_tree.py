@@ -38,12 +38,13 @@ def by_list(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[BaseRoute, 
 
 def by_tree(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[BaseRoute, Match, dict[str, Any]] | None:
     partial = None
-    for hit in RouteTree(routes, scope["type"]).find(scope["path"]):
-        match, child_scope = hit.take(scope)
+    path = scope["path"]
+    for leaf, params in RouteTree(routes, scope["type"]).find(path):
+        match, child_scope = leaf.take(scope, path, params)
         if match is Match.FULL:
-            return hit.route, match, dict(child_scope)
+            return leaf.route, match, dict(child_scope)
         if match is Match.PARTIAL and partial is None:
-            partial = hit.route, match, dict(child_scope)
+            partial = leaf.route, match, dict(child_scope)
     return partial
 
 
@@ -118,8 +119,8 @@ def test_unusual_paths_lead_where_the_list_leads(template: str, path: str) -> No
 
 def test_the_first_of_two_routes_that_match_wins() -> None:
     first, second = Route("/users/{name}", endpoint), Route("/users/me", endpoint)
-    assert [hit.route for hit in RouteTree([first, second], "http").find("/users/me")] == [first, second]
-    assert [hit.route for hit in RouteTree([second, first], "http").find("/users/me")] == [second, first]
+    assert [leaf.route for leaf, _ in RouteTree([first, second], "http").find("/users/me")] == [first, second]
+    assert [leaf.route for leaf, _ in RouteTree([second, first], "http").find("/users/me")] == [second, first]
 
 
 def test_an_integer_that_python_does_not_convert_is_no_match() -> None:
@@ -199,12 +200,13 @@ def test_a_convertor_registered_under_a_known_name_replaces_it(monkeypatch: pyte
 def test_a_path_is_looked_up_without_looking_at_other_routes() -> None:
     """The cost of a match does not grow with the number of routes: nothing but the path's own places is visited."""
     tree = RouteTree([Route(f"/group{n}/{{x}}/item{n}", endpoint) for n in range(2000)], "http")
-    assert len(tree._leaves(["group1999", "y", "item1999"])) == 1
-    assert len(tree._leaves(["group1999", "y", "item1998"])) == 0
+    assert len(tree._leaves(["", "group1999", "y", "item1999"])) == 1
+    assert len(tree._leaves(["", "group1999", "y", "item1998"])) == 0
 
 
 def test_parameters_of_one_request_are_not_seen_by_the_next() -> None:
     tree = RouteTree([Route("/a", endpoint)], "http")
-    _, child_scope = tree.find("/a")[0].take(scope_of("/a"))
+    leaf, params = tree.find("/a")[0]
+    _, child_scope = leaf.take(scope_of("/a"), "/a", params)
     child_scope["path_params"]["x"] = 1
-    assert tree.find("/a")[0].take(scope_of("/a"))[1]["path_params"] == {}
+    assert tree.find("/a")[0][1] == {}

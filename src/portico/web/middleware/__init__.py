@@ -1,6 +1,6 @@
 """Middleware: ASGI applications around an application. Each module here is one, and imports what it needs itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ParamSpec, Protocol
 
 from portico.asgi import ASGIApp
@@ -29,7 +29,7 @@ class Middleware:
         return f"{type(self).__name__}({', '.join([name, *values])})"
 
 
-def wrapped(app: ASGIApp, middleware: "list[Middleware] | tuple[Middleware, ...]") -> ASGIApp:
+def wrapped(app: ASGIApp, middleware: Sequence[Middleware]) -> ASGIApp:
     """Return the application inside the middleware, the first of which is the outermost."""
     for cls, args, kwargs in reversed(middleware):
         app = cls(app, *args, **kwargs)

@@ -10,8 +10,8 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ASGIApp, ClientDisconnected, Message, Receive, Scope, Send
-from portico.web.incoming import Incoming, find
-from portico.web.middleware.driven import DONE, Run
+from portico.web.incoming import SCOPE_KEY, Incoming, find
+from portico.web.middleware.driven import DONE, Run, Sending
 from portico.web.requests import Request
 from portico.web.responses import Response
 
@@ -93,23 +93,25 @@ class _Next:
 class _Exchange(Run):
     """One call of the application, with what it receives and what becomes of its messages."""
 
-    __slots__ = ("gone", "incoming", "info", "outer_send", "started")
+    started = False
+    info: Any = None
+    gone: ClientDisconnected | None = None  # what the application is told when its response is dropped
 
     def __init__(self, home: "asyncio.Task[Any] | None", request: Request, send: Send) -> None:
-        super().__init__(home)
+        self.home = self.task = home
         self.outer_send = send
         self.incoming = _Incoming(request)
-        self.started = False
-        self.info: Any = None
-        self.gone: ClientDisconnected | None = None  # what the application is told when its response is dropped
 
     def send(self, message: Message) -> Awaitable[None]:
-        if self.started or self.send_to is not None:
-            return super().send(message)
+        send_to = self.send_to
+        if send_to is not None:
+            return send_to(message)
+        if self.started:
+            return Sending(self, message)
         kind = message["type"]
         if kind == "http.response.start":
             self.started = True
-            return super().send(message)
+            return Sending(self, message)
         if kind == "http.response.debug":
             self.info = message["info"]
             return DONE
@@ -193,17 +195,19 @@ class _Incoming:
     What the function has read as a stream is gone: the application gets an empty body, as it has to get something.
     """
 
-    __slots__ = ("__wrapped__", "given", "gone", "noted", "over", "request")
+    over = False  # the response has been sent or dropped
+    given = False  # the end of the body has been given
+    gone = False
+    noted: Incoming | None = None
+    __wrapped__: Receive | None = None
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.over = False  # the response has been sent or dropped
-        self.given = False  # the end of the body has been given
-        self.gone = False
-        noted = self.noted = find(request.scope, request._receive)
-        # A request inside takes a body or a form that was read as a whole from the note.
-        shared = noted is not None and (noted.body is not None or noted.form is not None)
-        self.__wrapped__: Receive | None = request._receive if shared else None
+        if SCOPE_KEY in request.scope:
+            noted = self.noted = find(request.scope, request._receive)
+            if noted is not None and (noted.body is not None or noted.form is not None):
+                # A request inside takes what was read as a whole from the note.
+                self.__wrapped__ = request._receive
 
     async def __call__(self) -> Message:
         request = self.request

@@ -101,38 +101,23 @@ class Sending:
 class Run:
     """One call of an application. Await it for the next message; None means that the application has returned."""
 
-    __slots__ = (
-        "apart",
-        "blocked",
-        "coroutine",
-        "ended",
-        "final",
-        "held",
-        "home",
-        "inbox",
-        "message",
-        "own_wait",
-        "send_to",
-        "stepping",
-        "task",
-        "throw",
-    )
+    # What most calls never change is here, so that making one is cheap.
+    apart = False  # whether the application has a task of its own
+    stepping = False
+    ended = False
+    final = False  # the message that ends the response has been seen
+    message: Message | None = None  # that the coroutine is about to send
+    inbox: "deque[tuple[Message, asyncio.Future[bool]]] | None" = None  # that other tasks send
+    held: "asyncio.Future[bool] | None" = None  # the task whose message is being looked at
+    blocked: Any = None  # what the coroutine waits for; the run itself where it is that a message is wanted
+    own_wait = False  # whether `blocked` was made here, not by a run inside this one
+    throw: BaseException | None = None  # into the coroutine, at the next step
+    send_to: Send | None = None  # where messages go when nobody wants to see them
+    coroutine: Coroutine[Any, Any, None]
 
     def __init__(self, home: "asyncio.Task[Any] | None") -> None:
         self.home = home
         self.task = home
-        self.coroutine: Coroutine[Any, Any, None]
-        self.apart = False  # whether the application has a task of its own
-        self.stepping = False
-        self.ended = False
-        self.message: Message | None = None  # that the coroutine is about to send
-        self.inbox: deque[tuple[Message, asyncio.Future[bool]]] | None = None  # that other tasks send
-        self.held: asyncio.Future[bool] | None = None  # the task whose message is being looked at
-        self.blocked: Any = None  # what the coroutine waits for; the run itself where it is that a message is wanted
-        self.own_wait = False  # whether `blocked` was made here, not by a run inside this one
-        self.throw: BaseException | None = None  # into the coroutine, at the next step
-        self.send_to: Send | None = None  # where messages go when nobody wants to see them
-        self.final = False  # the message that ends the response has been seen
 
     def start(self, app: ASGIApp, scope: Scope, receive: Receive) -> None:
         """Make the coroutine; in a task of its own if this is not the task that will go on with it."""

@@ -6,7 +6,7 @@ from typing import Any
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
 from portico.web.datastructures import MutableHeaders
-from portico.web.handling import watched
+from portico.web.handling import ResponseWatch
 from portico.web.middleware.body_limit import is_refused_outside
 from portico.web.requests import Request
 from portico.web.responses import HTMLResponse, PlainTextResponse, Response
@@ -44,7 +44,7 @@ class ServerErrorMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        watch = watched(send)
+        watch = send if type(send) is ResponseWatch else ResponseWatch(send)
         try:
             await self.app(scope, receive, watch)
         except Exception as error:

@@ -1,6 +1,6 @@
 """A name for each request, for logs on both sides to agree on."""
 
-import secrets
+import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
@@ -22,7 +22,7 @@ def current_request_id() -> str | None:
 
 def new_request_id() -> str:
     """Return an id that nobody has: 128 random bits in hexadecimal digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class RequestIDMiddleware:
@@ -67,7 +67,7 @@ class RequestIDMiddleware:
 
     def _incoming(self, scope: Scope) -> bytes | None:
         found: bytes | None = None
-        for name, value in scope["headers"]:
+        for name, value in scope.get("headers", ()):
             if name == self.header:
                 if found is not None:
                     return None  # nobody knows which of them the client's log has

@@ -264,7 +264,7 @@ def _read(text: str | None) -> tuple[str | None, Session]:
         return None, Session()
     try:
         return text, Session(json.loads(text))
-    except (ValueError, TypeError):  # signed by us, but no dictionary: another program shares the key
+    except (ValueError, TypeError, RecursionError):  # signed by us, but no dictionary: another program shares the key
         return None, Session()
 
 

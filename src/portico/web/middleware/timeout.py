@@ -3,7 +3,7 @@
 import asyncio
 
 from portico.asgi import ASGIApp, PorticoError, Receive, Scope, Send
-from portico.web.handling import watched
+from portico.web.handling import ResponseWatch
 from portico.web.responses import PlainTextResponse
 
 
@@ -36,7 +36,7 @@ class RequestTimeoutMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        watch = watched(send)
+        watch = send if type(send) is ResponseWatch else ResponseWatch(send)
         timeout = asyncio.timeout(self.timeout_s)
         try:
             async with timeout:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 from portico.asgi import Message, Receive, Scope, Send
 from portico.http.cookies import set_cookie
 from portico.http.dates import imf_fixdate
-from portico.http.status import forbids_body
 from portico.web.background import BackgroundTask
 from portico.web.datastructures import MutableHeaders
 

@@ -34,7 +34,7 @@ class _Outer(BaseRoute):
     def child_scope(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the scope is updated with when the route is taken with these parameters."""
         outer = scope.get("path_params")
-        child = {"endpoint": self.app, "path_params": {**outer, **params} if outer else params}
+        child = {"endpoint": self.app, "path_params": {**outer, **params} if outer else params.copy()}
         if self.lifespan_state:
             state = scope.setdefault("state", {})  # this request's own copy (ASGI lifespan, "Lifespan State")
             state.update(self.lifespan_state)
@@ -116,18 +116,18 @@ class Mount(_Outer):
         match = self.path_regex.fullmatch(path)
         if match is None:
             return Match.NONE, {}
-        texts = match.groupdict()
-        below = "/" + texts.pop("path")
-        params = {name: self.param_convertors[name].convert(text) for name, text in texts.items()}
-        return Match.FULL, self.mounted_scope(scope, params, path[: len(path) - len(below)])
+        convertors = self.param_convertors
+        params = {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
+        return Match.FULL, self.mounted_scope(scope, params, path)
 
-    def mounted_scope(self, scope: Scope, params: dict[str, Any], prefix: str) -> dict[str, Any]:
+    def mounted_scope(self, scope: Scope, params: dict[str, Any], path: str) -> dict[str, Any]:
         """Return what the scope is updated with when the mount is taken: the part of the path that is its own."""
         root_path = scope.get("root_path", "")
         child = self.child_scope(scope, params)
+        below = child["path_params"].pop("path")
         # Set once, at the outermost mount: reverse URLs begin where the whole application does.
         child["app_root_path"] = scope.get("app_root_path", root_path)
-        child["root_path"] = root_path + prefix
+        child["root_path"] = root_path + path[: len(path) - len(below) - 1]
         return child
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
@@ -213,8 +213,10 @@ class Host(_Outer):
 def _host_name(scope: Scope) -> str:
     """Return the host of the request, lower-case and without its port; empty where there is no one valid Host field."""
     fields = [value for name, value in scope["headers"] if name == b"host"]
-    if len(fields) != 1 or not is_authority(fields[0]):
+    if len(fields) != 1:
         return ""
-    host: str = fields[0].decode("ascii").lower()
-    name, colon, port = host.rpartition(":")
-    return name if colon and "]" not in port else host
+    host: bytes = fields[0]
+    name, colon, port = host.rpartition(b":")
+    if colon and port.isdigit():
+        host = name
+    return host.decode("ascii").lower() if is_authority(host) else ""

@@ -112,21 +112,21 @@ class Router:
             await self.lifespan(scope, receive, send)
             return
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        hits = self._tree(kind).find(path)
-        partial = None
-        for hit in hits:
-            match, child_scope = hit.take(scope)
+        partial: tuple[BaseRoute, Scope] | None = None
+        for leaf, params in self._tree(kind).find(path):
+            match, child_scope = leaf.take(scope, path, params)
             if match is Match.FULL:
-                scope["route"] = hit.route
+                route = scope["route"] = leaf.route
                 scope.update(child_scope)
-                await hit.route.handle(scope, receive, send)
+                await route.handle(scope, receive, send)
                 return
             if match is Match.PARTIAL and partial is None:
-                partial = hit.route, child_scope
+                partial = leaf.route, child_scope
         if partial is not None:
-            scope["route"], child_scope = partial
+            route, child_scope = partial
+            scope["route"] = route
             scope.update(child_scope)
-            await scope["route"].handle(scope, receive, send)
+            await route.handle(scope, receive, send)
             return
         if kind == "http" and self.redirect_slashes and path != "/":
             location = self._other_slash(scope, path)
@@ -152,8 +152,9 @@ class Router:
         """
         other = dict(scope)
         other["path"] = scope["path"].rstrip("/") if path.endswith("/") else scope["path"] + "/"
-        hits = self._tree("http").find(get_route_path(other))
-        if all(hit.take(other)[0] is Match.NONE for hit in hits):
+        path = get_route_path(other)
+        hits = self._tree("http").find(path)
+        if all(leaf.take(other, path, params)[0] is Match.NONE for leaf, params in hits):
             return None
         location = quote(other["path"], safe=PATH_SAFE)
         if location[:2] in ("//", "/\\") or location[:1] != "/":

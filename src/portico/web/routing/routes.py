@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
@@ -32,10 +32,7 @@ class Match(Enum):
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
     """Return an ASGI application of a function from request to response; one that is not async runs in a thread."""
     call: Callable[[Request], Awaitable[Response]]
-    if is_async_callable(func):
-        call = func
-    else:
-        call = functools.partial(run_in_threadpool, func)  # type: ignore[arg-type, assignment]
+    call = func if is_async_callable(func) else functools.partial(_in_thread, func)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
@@ -49,6 +46,10 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
             await answer(error, request, scope, receive, watch)
 
     return app
+
+
+def _in_thread(func: Callable[[Request], Any], request: Request) -> Awaitable[Response]:
+    return run_in_threadpool(func, request)
 
 
 def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
@@ -113,7 +114,7 @@ class PathRoute(BaseRoute):
     app: ASGIApp
     param_convertors: dict[str, Convertor[Any]]
     path_format: str
-    protocol: str
+    protocol: Literal["http", "websocket"]
 
     def _set_path(self, path: str) -> None:
         if not path.startswith("/"):
@@ -141,7 +142,7 @@ class PathRoute(BaseRoute):
     def child_scope(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the scope is updated with when the route is taken with these parameters."""
         outer = scope.get("path_params")
-        return {"endpoint": self.endpoint, "path_params": {**outer, **params} if outer else params}
+        return {"endpoint": self.endpoint, "path_params": {**outer, **params} if outer else params.copy()}
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         if name != self.name or path_params.keys() != self.param_convertors.keys():
@@ -167,7 +168,7 @@ class Route(PathRoute):
         max_body_size: The most bytes that a request's body may have.
     """
 
-    protocol = "http"
+    protocol: Literal["http", "websocket"] = "http"
 
     def __init__(
         self,
@@ -240,7 +241,7 @@ class WebSocketRoute(PathRoute):
         middleware: Middleware around this endpoint alone.
     """
 
-    protocol = "websocket"
+    protocol: Literal["http", "websocket"] = "websocket"
 
     def __init__(
         self,

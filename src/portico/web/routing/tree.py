@@ -14,89 +14,38 @@ from typing import Any
 
 from portico.asgi import Scope
 from portico.web.convertors import FloatConvertor, IntegerConvertor, PathConvertor, StringConvertor, UUIDConvertor
-from portico.web.routing.mounts import Mount
+from portico.web.routing.mounts import BELOW, Mount
 from portico.web.routing.paths import Param, Template
-from portico.web.routing.routes import BaseRoute, Match, PathRoute, Route, WebSocketRoute
+from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
 
 # A convertor of one whole segment: gives None where the text does not match.
 Reader = Callable[[str], Any]
 
 
-class Hit:
-    """A route that the path leads to. Subclasses know what it takes from the path."""
-
-    __slots__ = ("order", "params", "route")
-
-    def __init__(self, order: int, route: Any, params: dict[str, Any]) -> None:
-        self.order = order
-        self.route = route
-        self.params = params
-
-    def take(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return how well the route fits, and what the scope is updated with if it is taken."""
-        return Match.FULL, self.route.child_scope(scope, self.params.copy())
-
-
-class RequestHit(Hit):
-    """A route that looks at the method."""
-
-    __slots__ = ()
-
-    def take(self, scope: Scope) -> tuple[Match, Scope]:
-        route = self.route
-        methods = route.methods
-        match = Match.FULL if not methods or scope["method"] in methods else Match.PARTIAL
-        return match, route.child_scope(scope, self.params.copy())
-
-
-class MountHit(Hit):
-    """A mount, and the part of the path that is its own."""
-
-    __slots__ = ("prefix",)
-
-    def __init__(self, order: int, route: Any, params: dict[str, Any], prefix: str) -> None:
-        super().__init__(order, route, params)
-        self.prefix = prefix
-
-    def take(self, scope: Scope) -> tuple[Match, Scope]:
-        return Match.FULL, self.route.mounted_scope(scope, self.params.copy(), self.prefix)
-
-
-class Question(Hit):
-    """A route that decides for itself."""
-
-    __slots__ = ()
-
-    def take(self, scope: Scope) -> tuple[Match, Scope]:
-        match: tuple[Match, Scope] = self.route.matches(scope)
-        return match
-
-
 class Leaf:
-    """A route at its place in the tree, with what reads its parameters from the segments of a path."""
+    """A route at its place in the tree. Subclasses know what kinds of routes take from a request.
 
-    __slots__ = ("depth", "order", "readers", "rest", "route", "verify")
+    Paths are split at their slashes, so that the first segment is the empty text before the first slash.
+    """
 
-    def __init__(self, order: int, route: Any, depth: int) -> None:
+    __slots__ = ("order", "readers", "rest", "rest_from", "route", "verify")
+
+    def __init__(self, order: int, route: Any) -> None:
         self.order = order
         self.route = route
-        self.depth = depth
         self.readers: list[tuple[int, str, Reader | None]] = []
-        self.rest: str | None = None  # the parameter that takes all segments from `depth` on
+        self.rest: str | None = None  # the parameter that takes all segments from `rest_from` on
+        self.rest_from = 0
         self.verify = False  # the pattern decides
 
-    def hit(self, path: str, segments: list[str]) -> Hit | None:
-        """Return the match of a path that has led here, None where a parameter does not fit."""
-        route = self.route
-        params = self._verified(path) if self.verify else self._read(segments)
-        if params is None:
-            return None
-        if isinstance(route, Mount):
-            prefix = path[: len(path) - len(params.pop("path")) - 1]
-            return MountHit(self.order, route, params, prefix)
-        return RequestHit(self.order, route, params) if isinstance(route, Route) else Hit(self.order, route, params)
-
-    def _read(self, segments: list[str]) -> dict[str, Any] | None:
+    def read(self, path: str, segments: list[str]) -> dict[str, Any] | None:
+        """Return the parameters of a path that has led here, None where one does not fit."""
+        if self.verify:
+            match = self.route.path_regex.fullmatch(path)
+            if match is None:
+                return None
+            convertors = self.route.param_convertors
+            return {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
         params = {}
         for position, name, reader in self.readers:
             value: Any = segments[position]
@@ -106,15 +55,47 @@ class Leaf:
                     return None
             params[name] = value
         if self.rest is not None:
-            params[self.rest] = "/".join(segments[self.depth :])
+            params[self.rest] = "/".join(segments[self.rest_from :])
         return params
 
-    def _verified(self, path: str) -> dict[str, Any] | None:
-        match = self.route.path_regex.fullmatch(path)
-        if match is None:
-            return None
-        convertors = self.route.param_convertors
-        return {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
+    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        """Return how well the route fits, and what the scope is updated with if it is taken."""
+        return Match.FULL, self.route.child_scope(scope, params)
+
+
+class RequestLeaf(Leaf):
+    """A route that looks at the method."""
+
+    __slots__ = ()
+
+    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        route = self.route
+        methods = route.methods
+        match = Match.FULL if not methods or scope["method"] in methods else Match.PARTIAL
+        return match, route.child_scope(scope, params)
+
+
+class MountLeaf(Leaf):
+    """A mount, which takes the part of the path before what is below it."""
+
+    __slots__ = ()
+
+    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        return Match.FULL, self.route.mounted_scope(scope, params, path)
+
+
+class Question(Leaf):
+    """A route that decides for itself."""
+
+    __slots__ = ()
+
+    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+        match: tuple[Match, Scope] = self.route.matches(scope)
+        return match
+
+
+# A leaf that the path leads to, and the parameters that it has read from it.
+Hit = tuple[Leaf, dict[str, Any]]
 
 
 class Node:
@@ -137,26 +118,30 @@ class RouteTree:
         kind: The type of scope, `http` or `websocket`.
     """
 
-    __slots__ = ("asked", "root", "spelt_out")
+    __slots__ = ("questions", "root", "spelt_out")
 
     def __init__(self, routes: Sequence[BaseRoute], kind: str) -> None:
         self.root = Node()
-        self.asked: list[Hit] = []
+        self.questions: list[Hit] = []
         self.spelt_out: dict[str, list[Hit]] = {}
-        own = Route if kind == "http" else WebSocketRoute
         literal = []
         for order, route in enumerate(routes):
             if not _is_readable(route):
-                self.asked.append(Question(order, route, {}))
-            elif isinstance(route, own | Mount):
-                self._add(order, route)
+                self.questions.append((Question(order, route), {}))
+                continue
+            if isinstance(route, Mount):
+                self._add(MountLeaf(order, route), route.path + BELOW)
+                continue
+            assert isinstance(route, Route | WebSocketRoute)
+            if (kind == "http") is isinstance(route, Route):
+                self._add((RequestLeaf if kind == "http" else Leaf)(order, route), route.path)
                 if not route.param_convertors:
                     literal.append(route.path)
         for path in literal:
             self.spelt_out[path] = self._walk(path)
 
     def find(self, path: str) -> list[Hit]:
-        """Return what matches the path, in the order of the list."""
+        """Return what matches the path, in the order of the list. The parameters are shared: not to be changed."""
         known = self.spelt_out.get(path)
         return self._walk(path) if known is None else known
 
@@ -164,55 +149,53 @@ class RouteTree:
         found: list[Hit] = []
         if path[:1] == "/":
             segments = path.split("/")
-            segments[:1] = ()
             for leaf in self._leaves(segments):
-                hit = leaf.hit(path, segments)
-                if hit is not None:
-                    found.append(hit)
-        found += self.asked
+                params = leaf.read(path, segments)
+                if params is not None:
+                    found.append((leaf, params))
+        found += self.questions
         if len(found) > 1:
             found.sort(key=_order)
         return found
 
     def _leaves(self, segments: list[str]) -> list[Leaf]:
+        """Return the leaves at the end of every way through the tree that the segments allow."""
         leaves: list[Leaf] = []
         count = len(segments)
         waiting: list[tuple[Node, int]] = []
         node: Node | None = self.root
-        depth = 0
+        depth = 1
         while True:
-            if node is None:
-                if not waiting:
-                    return leaves
-                node, depth = waiting.pop()
-            if depth == count:
-                leaves += node.ends
-                node = None
-                continue
-            leaves += node.tails
-            segment = segments[depth]
-            depth += 1
-            other = node.any_segment
-            node = node.literals.get(segment)
-            if other is not None and segment:
-                if node is None:
-                    node = other
-                else:
-                    waiting.append((other, depth))
+            while node is not None:
+                if depth == count:
+                    leaves += node.ends
+                    break
+                if node.tails:
+                    leaves += node.tails
+                segment = segments[depth]
+                depth += 1
+                other = node.any_segment
+                node = node.literals.get(segment)
+                if other is not None and segment:
+                    if node is None:
+                        node = other
+                    else:
+                        waiting.append((other, depth))
+            if not waiting:
+                return leaves
+            node, depth = waiting.pop()
 
-    def _add(self, order: int, route: Any) -> None:
+    def _add(self, leaf: Leaf, path: str) -> None:
         node = self.root
-        path = route.path + "/{path:path}" if isinstance(route, Mount) else route.path
         pieces = list(_segments(Template(path)))
-        leaf = Leaf(order, route, len(pieces))
-        for depth, piece in enumerate(pieces):
-            if all(isinstance(part, str) for part in piece):
-                node = node.literals.setdefault("".join(piece), Node())
+        for position, piece in enumerate(pieces, 1):
+            if not any(isinstance(part, Param) for part in piece):
+                node = node.literals.setdefault("".join(map(str, piece)), Node())
                 continue
             whole = piece[0] if len(piece) == 1 else None
-            if isinstance(whole, Param) and type(whole.convertor) is PathConvertor and depth == len(pieces) - 1:
-                leaf.depth = depth
+            if isinstance(whole, Param) and type(whole.convertor) is PathConvertor and position == len(pieces):
                 leaf.rest = whole.name
+                leaf.rest_from = position
                 node.tails.append(leaf)
                 return
             if any(isinstance(part, Param) and type(part.convertor) not in READERS for part in piece):
@@ -220,7 +203,7 @@ class RouteTree:
                 node.tails.append(leaf)
                 return
             if isinstance(whole, Param):
-                leaf.readers.append((depth, whole.name, READERS[type(whole.convertor)]))
+                leaf.readers.append((position, whole.name, READERS[type(whole.convertor)]))
             else:
                 leaf.verify = True
             if node.any_segment is None:
@@ -230,23 +213,16 @@ class RouteTree:
 
 
 def _order(hit: Hit) -> int:
-    return hit.order
+    return hit[0].order
 
 
 def _is_readable(route: BaseRoute) -> bool:
     """Tell whether the route matches as its class does by its path alone, so that the tree may answer for it."""
-    kind = type(route)
-    if isinstance(route, PathRoute):
-        own = Route if isinstance(route, Route) else WebSocketRoute if isinstance(route, WebSocketRoute) else None
-        ours = own is not None and kind.matches is own.matches and kind.child_scope is PathRoute.child_scope
-        path = route.path
-    elif isinstance(route, Mount):
-        ours = kind.matches is Mount.matches and kind.mounted_scope is Mount.mounted_scope
-        path = f"{route.path}/{{path:path}}"
-    else:
+    if not isinstance(route, Route | WebSocketRoute | Mount) or "matches" in vars(route):
         return False
-    if not ours or "matches" in vars(route):
+    if type(route).matches not in (Route.matches, WebSocketRoute.matches, Mount.matches):
         return False
+    path = route.path + BELOW if isinstance(route, Mount) else route.path
     given = vars(route).get("path_regex")
     return given is None or given.pattern == Template(path).pattern()
 

@@ -1,0 +1,206 @@
+import asyncio
+import gzip
+import sys
+import zlib
+
+import brotli
+import pytest
+import zstandard
+
+from portico.web.exceptions import HTTPException
+from portico.web.middleware import decoders
+from portico.web.middleware.decompression import FREE_SIZE, PIECE_SIZE, RequestDecompressionMiddleware
+from tests.web.middleware.exchange import ask, echo, make_scope
+
+TEXT = bytes(range(256)) * 40 + b"the end"
+
+
+def raw_deflate(data):
+    stream = zlib.compressobj(wbits=-15)
+    return stream.compress(data) + stream.flush()
+
+
+ENCODE = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
+CODINGS = sorted(ENCODE)
+
+
+def sending(body, coding, **options):
+    app = RequestDecompressionMiddleware(echo, **options)
+    return ask(app, "POST", headers={"content-encoding": coding}, body=body)
+
+
+def bytewise(data):
+    return [data[at : at + 1] for at in range(len(data))] + [b""]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("split", [lambda data: data, bytewise, lambda data: [data, b""], lambda data: [b"", data]])
+def test_a_body_is_decoded_however_it_comes(coding, split):
+    answer = sending(split(ENCODE[coding](TEXT)), coding)
+    assert (answer.status, answer.body) == (200, TEXT)
+
+
+@pytest.mark.parametrize("split", [lambda data: data, bytewise])
+def test_deflate_without_its_header_is_read_as_well(split):
+    assert sending(split(raw_deflate(TEXT)), "deflate").body == TEXT
+
+
+@pytest.mark.parametrize("split", [lambda data: data, bytewise])
+def test_gzip_may_have_several_members(split):
+    assert sending(split(gzip.compress(b"one ") + gzip.compress(b"two")), "gzip").body == b"one two"
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_large_body_comes_in_bounded_pieces(coding):
+    sizes = []
+
+    async def app(scope, receive, send):
+        more = True
+        while more:
+            message = await receive()
+            sizes.append(len(message["body"]))
+            more = message["more_body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    body = ENCODE[coding](bytes(FREE_SIZE))
+    ask(RequestDecompressionMiddleware(app), "POST", headers={"content-encoding": coding}, body=body)
+    assert sum(sizes) == FREE_SIZE
+    assert max(sizes) <= 2 * PIECE_SIZE if coding != "zstd" or sys.version_info >= (3, 14) else True
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_a_body_that_grows_too_much_is_refused_early(coding):
+    seen = []
+
+    async def app(scope, receive, send):
+        while True:
+            seen.append(len((await receive())["body"]))
+
+    body = ENCODE[coding](bytes(30_000_000))
+    app = RequestDecompressionMiddleware(app, max_size=100_000_000)
+    answer = ask(app, "POST", headers={"content-encoding": coding}, body=body)
+    assert (answer.status, answer.body) == (413, b"Content Too Large")
+    assert sum(seen) < 10_000_000
+
+
+def test_a_body_that_is_too_large_is_refused_whatever_its_ratio():
+    body = ENCODE["gzip"](TEXT)
+    assert sending(body, "gzip", max_size=len(TEXT)).status == 200
+    assert sending(body, "gzip", max_size=len(TEXT) - 1).status == 413
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"\xff\xff\xff" + data,
+        lambda data: data[:-1],
+        lambda data: data[: len(data) // 2],
+        lambda data: data + b"more",
+        lambda data: data[:1],
+    ],
+)
+@pytest.mark.parametrize("split", [lambda data: data, bytewise])
+def test_a_broken_body_is_a_bad_request(coding, damage, split):
+    answer = sending(split(damage(ENCODE[coding](TEXT))), coding)
+    assert answer.status == 400
+    assert b"content-encoding" in answer.body
+
+
+@pytest.mark.parametrize("coding", ["compress", "gzip, br", "gzip, gzip", "GZIPPED", "\xff"])
+def test_a_coding_that_is_not_read_is_refused_with_those_that_are(coding):
+    """RFC 9110 section 12.5.3."""
+    answer = sending(b"x", coding)
+    assert answer.status == 415
+    assert answer.get("accept-encoding") == "gzip, deflate, br, zstd"
+
+
+def test_two_fields_are_two_codings():
+    app = RequestDecompressionMiddleware(echo)
+    twice = [(b"content-encoding", b"gzip"), (b"content-encoding", b"gzip")]
+    assert ask(app, "POST", headers=twice, body=gzip.compress(b"x")).status == 415
+
+
+def test_the_codings_can_be_chosen():
+    assert sending(b"x", "br", encodings=["gzip"]).get("accept-encoding") == "gzip"
+
+
+@pytest.mark.parametrize("coding", ["identity", "", "Identity"])
+def test_a_plain_body_is_left_alone(coding):
+    assert sending(b"plain", coding).body == b"plain"
+
+
+def test_an_empty_body_stays_empty():
+    assert sending(b"", "gzip").body == b""
+
+
+def test_a_request_without_the_field_keeps_its_own_receive():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(receive)
+
+    receive = object()
+    asyncio.run(RequestDecompressionMiddleware(app)(make_scope(), receive, None))
+    assert seen == [receive]
+
+
+def test_the_application_sees_neither_the_coding_nor_the_length():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.extend(scope["headers"])
+        await echo(scope, receive, send)
+
+    headers = {"content-encoding": "gzip", "content-length": "24", "content-type": "text/plain"}
+    ask(RequestDecompressionMiddleware(app), "POST", headers=headers, body=gzip.compress(b"text"))
+    assert seen == [(b"content-type", b"text/plain")]
+
+
+def test_a_disconnect_in_the_middle_is_passed_on():
+    seen = []
+
+    async def app(scope, receive, send):
+        await receive()
+        seen.append(await receive())
+
+    async def scene():
+        coded = gzip.compress(TEXT)
+        waiting = [{"type": "http.request", "body": coded[:-4], "more_body": True}, {"type": "http.disconnect"}]
+
+        async def receive():
+            return waiting.pop(0)
+
+        scope = make_scope("POST", headers={"content-encoding": "gzip"})
+        await RequestDecompressionMiddleware(app)(scope, receive, None)
+
+    asyncio.run(scene())
+    assert seen == [{"type": "http.disconnect"}]
+
+
+def test_an_application_that_answers_the_error_itself_is_not_interfered_with():
+    async def app(scope, receive, send):
+        try:
+            await receive()
+        except HTTPException as error:
+            await send({"type": "http.response.start", "status": error.status_code + 1, "headers": []})
+            await send({"type": "http.response.body", "body": b"mine"})
+
+    answer = ask(RequestDecompressionMiddleware(app), headers={"content-encoding": "gzip"}, body=b"not gzip")
+    assert (answer.status, answer.body) == (401, b"mine")
+
+
+def test_a_wrong_option_is_refused_at_once(monkeypatch):
+    with pytest.raises(ValueError, match="got 'lzma'"):
+        RequestDecompressionMiddleware(echo, encodings=["lzma"])
+    with pytest.raises(ValueError, match="max_size"):
+        RequestDecompressionMiddleware(echo, max_size=0)
+    monkeypatch.setattr(decoders, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'portico\[compression\]'"):
+        RequestDecompressionMiddleware(echo, encodings=["br"])
