@@ -1,34 +1,64 @@
-"""Measure Portico beside its peers: `python -m bench --rows plaintext,upload --peers granian,uvicorn`.
+"""Measure Portico beside its peers: `python -m bench --rows plaintext,"web JSON" --peers granian,uvicorn`.
 
 Servers run on CPU 0, the load on CPU 1, in interleaved rounds; the figures are medians of CPU microseconds of the
-whole server per request or message, and a ratio over 1 says how many times more a peer needs than Portico.
+whole server per request or message, and a ratio over 1 says how many times more a column needs than the first. Rows
+whose names begin with "web" measure a framework on a server: `--pairs "portico.web on portico,fastapi on uvicorn"`.
 """
 
 import argparse
 import importlib.util
+import os
 import resource
 import statistics
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
 
-from bench.loads import ROWS, Row
+from bench import frameworks, loads
+from bench.loads import Row
 from bench.servers import COMMANDS
+from bench.sites import fill
+from bench.table import print_cells
 
 
 def main() -> None:
+    rows = [*loads.ROWS, *frameworks.ROWS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rows", default=",".join(ROWS), help=f"of {', '.join(ROWS)}")
+    parser.add_argument("--rows", default=",".join(rows), help=f"of {', '.join(rows)}")
     parser.add_argument("--peers", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
+    parser.add_argument(
+        "--pairs",
+        default=",".join(frameworks.PAIRS),
+        help=f"`framework on server`, of {', '.join(frameworks.SITES)} and {', '.join(COMMANDS)}; %(default)s",
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    names = [name for name in chosen.peers.split(",") if name == "C loop" or importlib.util.find_spec(name)]
+    names = [name for name in chosen.peers.split(",") if installed(name)]
     names = ["portico", *(name for name in names if name != "portico")]
-    print(f"CPython {sys.version.split()[0]}; {chosen.rounds} rounds of {chosen.seconds:g} s, medians\n")
-    print("| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
-    for title in chosen.rows.split(","):
-        row = ROWS[title]
+    pairs = [pair for pair in chosen.pairs.split(",") if all(map(installed, pair.split(" on ")))]
+    print(f"CPython {sys.version.split()[0]}; {chosen.rounds} rounds of {chosen.seconds:g} s, medians")
+    titles = chosen.rows.split(",")
+    with tempfile.TemporaryDirectory() as files:
+        fill(Path(files))
+        os.environ["BENCH_FILES"] = files
+        print_table([title for title in titles if title in loads.ROWS], loads.ROWS, names, chosen)
+        print_table([title for title in titles if title in frameworks.ROWS], frameworks.ROWS, pairs, chosen)
+
+
+def installed(name: str) -> bool:
+    return name in ("C loop", "bare") or importlib.util.find_spec(name) is not None
+
+
+def print_table(titles: list[str], rows: Mapping[str, Row], names: list[str], chosen: argparse.Namespace) -> None:
+    """Measure the rows called `titles` and print each as soon as it is known."""
+    if titles:
+        print("\n| | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
+    for title in titles:
+        row = rows[title]
         figures: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(chosen.rounds):
             for name in names:
@@ -46,18 +76,6 @@ def print_row(title: str, row: Row, figures: dict[str, float], names: list[str])
     if row.size:
         gigabytes = {name: row.size / figure / 1000 for name, figure in figures.items()}
         print_cells(f"{title}, GB a CPU second", gigabytes, names, ".2f")
-
-
-def print_cells(title: str, figures: dict[str, float], names: list[str], form: str) -> None:
-    """Print a line of the table; the first name is what the others are compared with."""
-    own = figures.get(names[0])
-    cells = []
-    for name in names:
-        cell = format(figures[name], form) if name in figures else "-"
-        if own and name in figures and name != names[0]:
-            cell += f" ({figures[name] / own:.2f}x)"
-        cells.append(cell)
-    print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ class Row:
     """Bytes in a message, for a second line that says how many pass in a second of CPU time."""
 
 
-def wrk(port: int, seconds: float, script: str) -> int:
+def wrk(port: int, seconds: float, script: str, path: str = "/") -> int:
     """Run wrk and return the number of requests; anything but 2xx answers is an error."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        arguments = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", file.name, f"http://127.0.0.1:{port}/"]
+        arguments = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", file.name, f"http://127.0.0.1:{port}{path}"]
         output = subprocess.run([*LOAD, *arguments], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(output)
@@ -43,13 +43,13 @@ def wrk(port: int, seconds: float, script: str) -> int:
     return int(found[1])
 
 
-def http(name: str, seconds: float, *, app: str, access_log: bool = False, script: str = "") -> float:
+def http(name: str, seconds: float, *, app: str, access_log: bool = False, script: str = "", path: str = "/") -> float:
     """Return CPU microseconds per request."""
     port = free_port()
     with served(command(name, app, port, access_log=access_log), port) as pid:
-        wrk(port, 1, script)
+        wrk(port, 1, script, path)
         before = cpu_seconds(pid)
-        requests = wrk(port, seconds, script)
+        requests = wrk(port, seconds, script, path)
         return (cpu_seconds(pid) - before) / requests * 1e6
 
 

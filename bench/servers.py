@@ -14,14 +14,14 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 COMMANDS = {
-    "portico": "{python} -m portico run bench.apps:{app} --port {port} --log-level warning {log:--no-access-log}",
-    "uvicorn": "{python} -m uvicorn bench.apps:{app} --port {port} --log-level {level} --loop uvloop --http httptools "
+    "portico": "{python} -m portico run {app} --port {port} --log-level warning {log:--no-access-log}",
+    "uvicorn": "{python} -m uvicorn {app} --port {port} --log-level {level} --loop uvloop --http httptools "
     "{log:--no-access-log}",
     "granian": "{python} -m granian --interface asgi --loop uvloop {granian_ws} --port {port} --log-level warning "
-    "{granian_log} bench.apps:{app}",
-    "fastpysgi": "{python} -m fastpysgi --host 127.0.0.1 -p {port} bench.apps:{app}",
-    "gunicorn": "{python} -m gunicorn -k asgi -b 127.0.0.1:{port} --log-level warning bench.apps:{app}",
-    "hypercorn": "{python} -m hypercorn -k uvloop -b 127.0.0.1:{port} --log-level warning bench.apps:{app}",
+    "{granian_log} {app}",
+    "fastpysgi": "{python} -m fastpysgi --host 127.0.0.1 -p {port} {app}",
+    "gunicorn": "{python} -m gunicorn -k asgi -b 127.0.0.1:{port} --log-level warning {app}",
+    "hypercorn": "{python} -m hypercorn -k uvloop -b 127.0.0.1:{port} --log-level warning {app}",
     "C loop": "{cloop} {port}",
 }
 
@@ -36,11 +36,11 @@ def free_port() -> int:
 def command(
     name: str, app: str, port: int, *, access_log: bool = False, websocket: bool = False, python: str = sys.executable
 ) -> list[str]:
-    """Return the command line that serves `bench.apps:app`."""
+    """Return the command line that serves `app`: a name in `bench.apps`, or `module:name`."""
     text = COMMANDS[name].replace("{log:--no-access-log}", "" if access_log else "--no-access-log")
     return text.format(
         python=python,
-        app=app,
+        app=app if ":" in app else f"bench.apps:{app}",
         port=port,
         level="info" if access_log else "warning",
         granian_log="--access-log" if access_log else "--no-access-log",

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from blacksheep import Application, Request, Response, json, text
+from blacksheep import Application, Request, Response, Router, json, text
 
 from bench.sites import FILES, MESSAGE, TEXT
 
-app = Application()
+app = Application(router=Router())
 app.serve_files(FILES, root_path="/files", extensions={".bin"})
 
 
@@ -32,7 +32,7 @@ async def upload(request: Request) -> Response:
 
 
 def routed(count: int) -> Any:
-    many = Application()
+    many = Application(router=Router())
 
     async def page(request: Request) -> Response:
         return text(TEXT)

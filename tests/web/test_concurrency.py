@@ -10,7 +10,13 @@ from unittest.mock import AsyncMock
 import pytest
 
 from portico.web import concurrency
-from portico.web.concurrency import is_async_callable, iterate_in_threadpool, run_in_threadpool, set_threads
+from portico.web.concurrency import (
+    is_async_callable,
+    iterate_in_threadpool,
+    run_from_thread,
+    run_in_threadpool,
+    set_threads,
+)
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -167,3 +173,22 @@ def test_async_callables_are_told_from_others() -> None:
     )
     assert all(map(is_async_callable, yes))
     assert not any(map(is_async_callable, (print, SyncCall(), AsyncCall, functools.partial(print))))
+
+
+def test_a_thread_can_call_back_into_its_loop() -> None:
+    async def in_the_loop(number: int) -> tuple[int, int]:
+        await asyncio.sleep(0)
+        return number, threading.get_ident()
+
+    async def main() -> None:
+        assert await run_in_threadpool(run_from_thread, in_the_loop, 5) == (5, threading.get_ident())
+
+    asyncio.run(main())
+
+
+def test_a_thread_of_somebody_else_cannot() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    with pytest.raises(RuntimeError, match="run_in_threadpool"):
+        run_from_thread(never)

@@ -1,5 +1,7 @@
 """Fields over raw pairs: looked up in any case, changed in place, and never able to start another field."""
 
+from typing import Any
+
 import pytest
 
 from portico.web.datastructures import Headers, MutableHeaders
@@ -41,7 +43,8 @@ def test_looking_up_what_is_no_name_finds_nothing(name: str) -> None:
 
 
 def test_other_objects_are_not_in_headers() -> None:
-    assert 1 not in Headers(raw=list(RAW))
+    other: object = 1
+    assert other not in Headers(raw=list(RAW))
 
 
 def test_values_are_latin_1() -> None:
@@ -55,7 +58,7 @@ def test_the_list_of_a_request_is_not_copied() -> None:
 
 
 def test_headers_that_are_no_list_become_one_in_the_scope() -> None:
-    scope = {"headers": tuple(RAW)}
+    scope: dict[str, Any] = {"headers": tuple(RAW)}
     headers = Headers(scope=scope)
     assert scope["headers"] == RAW
     assert headers._list is scope["headers"]
@@ -159,9 +162,14 @@ def test_equality_does_not_regard_the_order() -> None:
 
 
 def test_headers_are_made_in_one_way_only() -> None:
-    for arguments in ({"headers": {}, "raw": []}, {"raw": [], "scope": {"headers": []}}, {"headers": {}, "scope": {}}):
+    several: list[dict[str, Any]] = [
+        {"headers": {}, "raw": []},
+        {"raw": [], "scope": {"headers": []}},
+        {"headers": {}, "scope": {}},
+    ]
+    for arguments in several:
         with pytest.raises(TypeError, match="one of headers, raw and scope"):
-            Headers(**arguments)  # type: ignore[arg-type]
+            Headers(**arguments)
 
 
 def test_the_names_that_are_remembered_are_bounded() -> None:

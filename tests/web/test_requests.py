@@ -1,10 +1,13 @@
 """Requests: what they know of their scope, and a body that several handlers can have, in any order, without loss."""
 
 import asyncio
+import functools
+import gc
 import json
 import pickle
 import random
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -15,6 +18,7 @@ from portico.asgi import ClientDisconnected, Message, Receive, Scope
 from portico.web.datastructures import FormData
 from portico.web.exceptions import HTTPException
 from portico.web.incoming import look
+from portico.web.jsonbody import parse_json
 from portico.web.requests import (
     ClientDisconnect,
     HTTPConnection,
@@ -22,7 +26,6 @@ from portico.web.requests import (
     MissingMiddleware,
     Request,
     cookie_parser,
-    parse_json,
 )
 
 T = TypeVar("T")
@@ -56,13 +59,13 @@ class Around:
 
     def __init__(self, receive: Receive) -> None:
         self.__wrapped__ = receive
-        self.shown: list[Message] = []
+        self.told: list[int] = []
 
     async def __call__(self) -> Message:
         return await self.__wrapped__()
 
-    def replayed(self, message: Message) -> None:
-        self.shown.append(message)
+    def replayed(self, size_bytes: int) -> None:
+        self.told.append(size_bytes)
 
 
 def http(**more: Any) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def test_a_request_knows_its_scope_by_names() -> None:
         path_params={"f": 1}, app="app", state={"g": 2},
     )  # fmt: skip
     request = Request(scope)
-    assert (request.url, request.base_url) == ("http://h/a?b=c", "http://h/")
+    assert (str(request.url), str(request.base_url)) == ("http://h/a?b=c", "http://h/")
     assert (request.headers["Host"], request.query_params["b"], request.cookies) == ("h", "c", {"d": "e"})
     assert (request.client, request.path_params, request.app, request.state.g) == (
         ("1.2.3.4", 5), {"f": 1}, "app", 2,
@@ -248,7 +251,7 @@ def test_a_client_that_goes_away_ends_the_reading() -> None:
 
 
 def test_a_message_of_another_kind_is_an_error() -> None:
-    with pytest.raises(RuntimeError, match="not 'websocket.receive'"):
+    with pytest.raises(RuntimeError, match=r"not 'websocket\.receive'"):
         run(Request(http(), Source({"type": "websocket.receive"})).body())
 
 
@@ -286,32 +289,31 @@ def test_a_body_is_there_through_a_receive_around_that_which_it_was_read_from() 
     async def main() -> None:
         scope, source = http(), Source(part(b"a"))
         await Request(scope, source).body()
-        inner, innermost = Around(source), Around(Around(source))
-        assert await Request(scope, inner).body() == b"a"
-        assert await Request(scope, innermost.__wrapped__).body() == b"a"
+        for receive in (Around(source), Around(Around(source)), source):
+            assert await Request(scope, receive).body() == b"a"
 
     run(main())
 
 
-def test_a_receive_around_another_is_shown_once_what_it_missed() -> None:
+def test_what_passes_a_receive_on_is_told_how_much_it_missed() -> None:
     async def main() -> None:
         scope, source = http(), Source(part(b"a", True), part(b"b"))
         await Request(scope, source).body()
         inner = Around(source)
-        await Request(scope, inner).body()
-        await Request(scope, inner).body()
-        assert inner.shown == [part(b"ab")]
+        await Request(scope, Around(inner)).body()
+        assert inner.told == [2]
 
     run(main())
 
 
-def test_a_receive_may_refuse_what_it_is_shown() -> None:
+def test_it_may_refuse_a_body_of_that_size() -> None:
     class Limit(Around):
-        def replayed(self, message: Message) -> None:
-            raise HTTPException(413)
+        def replayed(self, size_bytes: int) -> None:
+            if size_bytes > 1:
+                raise HTTPException(413)
 
     async def main() -> None:
-        scope, source = http(), Source(part(b"a"))
+        scope, source = http(), Source(part(b"a", True), part(b"b"))
         await Request(scope, source).body()
         with pytest.raises(HTTPException, match="413"):
             await Request(scope, Limit(source)).body()
@@ -335,6 +337,44 @@ def test_a_receive_of_another_kind_has_a_body_of_its_own() -> None:
         scope, source = http(), Source(part(b"packed"))
         assert await Request(scope, source).body() == b"packed"
         assert await Request(scope, Source(part(b"unpacked"))).body() == b"unpacked"
+
+    run(main())
+
+
+def test_a_body_goes_with_its_scope_though_the_source_knows_the_scope() -> None:
+    """Without waiting for the garbage collector, as a server's `receive` is a method of what has the scope."""
+
+    class Exchange:
+        def __init__(self) -> None:
+            self.scope = http()
+
+        async def receive(self) -> Message:
+            return part(b"a")
+
+    async def main() -> "weakref.ref[Exchange]":
+        exchange = Exchange()
+        receive = exchange.receive
+        await Request(exchange.scope, Around(receive)).body()
+        assert await Request(exchange.scope, receive).body() == b"a"
+        return weakref.ref(exchange)
+
+    gc.disable()
+    try:
+        assert run(main())() is None
+    finally:
+        gc.enable()
+
+
+def test_a_function_that_wraps_in_name_has_a_body_of_its_own() -> None:
+    async def main() -> None:
+        scope, source = http(), Source(part(b"packed"))
+
+        @functools.wraps(source)
+        async def receive() -> Message:
+            return part(b"unpacked")
+
+        assert await Request(scope, source).body() == b"packed"
+        assert await Request(scope, receive).body() == b"unpacked"
 
     run(main())
 
@@ -432,12 +472,14 @@ def test_json_is_read_once() -> None:
 
 
 ODD = [
-    b"NaN", b"-Infinity", b"1e400", b"-0", b"-0.0", b"1" * 100, b"18446744073709551616", b'"\\ud800"', b'"\\ud83d\\ude00"',
+    b"NaN", b"-Infinity", b"1e400", b"-0", b"-0.0", b"1" * 100, b"18446744073709551616", b'"\\ud800"',
+    b'"\\ud83d\\ude00"',
     b"\xef\xbb\xbf[1]", "[1]".encode("utf-16"), "[1]".encode("utf-32-be"), b'{"a":1,"a":2}', b'{"":0}', b' \t\r\n1 ',
     b'"\\u0000"', b"[" * 200 + b"]" * 200, b"9007199254740993.0", b"5e-324", b'"\xed\xa0\x80"', b'"\x7f\xc2\x85"',
 ]  # fmt: skip
 INVALID = [
-    b"", b" ", b"{", b"[1,]", b"01", b"1.", b"-", b"'a'", b'{"a":1}x', b'"a\nb"', b'"\x01"', b"nul", b"{a:1}", b'"\\x"', b"\x0c1",
+    b"", b" ", b"{", b"[1,]", b"01", b"1.", b"-", b"'a'", b'{"a":1}x', b'"a\nb"', b'"\x01"', b"nul", b"{a:1}", b'"\\x"',
+    b"\x0c1",
 ]  # fmt: skip
 
 
@@ -471,7 +513,7 @@ def test_random_json_is_read_as_the_standard_library_reads_it() -> None:
         "é",
         "\x1f",
     ]
-    for length in range(20_000):
+    for length in range(5_000):
         text = "".join(choice(pieces) for _ in range(length % 12)).encode()
         try:
             expected = repr(json.loads(text))
@@ -497,7 +539,7 @@ def test_the_error_of_what_is_no_json_is_that_of_the_standard_library(text: byte
 
 @pytest.mark.parametrize("text", [b"{", b'"\xff"', b"[" * 100_000, b"1" * 5000])
 def test_what_is_no_json_is_a_bad_request(text: bytes) -> None:
-    with pytest.raises(HTTPException, match="") as caught:
+    with pytest.raises(HTTPException) as caught:
         parse_json(text)
     assert isinstance(caught.value, json.JSONDecodeError)
     assert caught.value.status_code == 400
@@ -559,7 +601,7 @@ def test_what_a_middleware_came_by_is_there_for_the_endpoint() -> None:
         await Request(scope, source).is_disconnected()
         inner = Around(source)
         assert await streamed(Request(scope, inner)) == [b"a", b"b", b""]
-        assert inner.shown == [part(b"a", True), part(b"b")]
+        assert max(inner.told) == 2
 
     run(main())
 
@@ -686,7 +728,6 @@ def test_a_receive_with_a_task_group_is_cancelled_in_order() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
             ended.append(1)
 
     async def receive() -> Message:

@@ -166,8 +166,8 @@ class Exchange:
         if self.status:
             raise ProtocolViolation("'http.response.start' was sent twice")
         status = message["status"]
-        if not isinstance(status, int):
-            raise ProtocolViolation(f"'http.response.start': 'status' must be int, not {status!r}")
+        if not isinstance(status, int) or not 100 <= status <= 999:
+            raise ProtocolViolation(f"'http.response.start': 'status' must be an int from 100 to 999, not {status!r}")
         for name, value in message.get("headers", ()):
             if not isinstance(name, bytes) or not isinstance(value, bytes):
                 raise ProtocolViolation(f"'http.response.start': headers must be bytes, not {name!r}: {value!r}")
@@ -183,7 +183,9 @@ class Exchange:
             if not self._no_body:
                 self.chunks.append(chunk)
             self._body_ended = last
-            if last and not self._trailers:
+            if not last:
+                await asyncio.sleep(0)  # whoever only sends has to let timeouts and other tasks have their turn
+            elif not self._trailers:
                 self._over = True
                 self._bell.ring()
             return

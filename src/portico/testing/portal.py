@@ -1,8 +1,11 @@
 """An event loop in a thread of its own, and calls into it from threads that have none."""
 
 import asyncio
+import atexit
 import inspect
+import sys
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from contextvars import Context, copy_context
@@ -10,7 +13,11 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+AT_EXIT_S = 2.0
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+_portals: "weakref.WeakSet[Portal]" = weakref.WeakSet()
 
 
 class LoopOptions:
@@ -49,6 +56,7 @@ class Portal:
         self._thread = threading.Thread(target=self._run, name="portico-testclient", daemon=True)
         self._thread.start()
         self.loop = self._started.result()
+        _portals.add(self)
 
     def _run(self) -> None:
         try:
@@ -68,8 +76,6 @@ class Portal:
         self, func: Callable[..., Coroutine[Any, Any, T] | T], *args: Any, name: str | None = None
     ) -> "Future[T]":
         """Call the function, async or not, in the loop; cancelling the future cancels the call."""
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("the portal's own thread cannot wait for itself: await the function instead")
         outcome: Future[T] = Future()
         self.loop.call_soon_threadsafe(self._begin, outcome, func, args, name)
         return outcome
@@ -82,8 +88,11 @@ class Portal:
 
     def call(self, func: Callable[..., Any], *args: Any) -> Any:
         """Call the function, async or not, in the loop, and wait for its result; what it raises is raised here."""
-        outcome = self.start_task_soon(func, *args)
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("the portal's own thread cannot wait for itself: await the function instead")
+        outcome: Future[Any] = Future()
         try:
+            self.loop.call_soon_threadsafe(self._begin, outcome, func, args, None)
             return outcome.result()
         except BaseException:
             outcome.cancel()  # of no effect unless the wait was interrupted
@@ -94,10 +103,21 @@ class Portal:
     def _begin(self, outcome: "Future[T]", func: Callable[..., Any], args: tuple[Any, ...], name: str | None) -> None:
         self.loop.create_task(_carry(outcome, func, args), name=name)
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float | None = None) -> None:
         """End the loop and its thread; tasks that are left are cancelled."""
+        if self.loop.is_closed() or sys.is_finalizing():  # a client that was never left, and is collected now
+            return
         self.loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._thread.join(timeout_s)
+
+
+def _stop_all() -> None:
+    """End the loops of clients that the program has never left, while threads still run."""
+    for portal in tuple(_portals):
+        portal.stop(AT_EXIT_S)
+
+
+atexit.register(_stop_all)
 
 
 def run_once(options: LoopOptions, func: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -106,15 +126,16 @@ def run_once(options: LoopOptions, func: Callable[[], Coroutine[Any, Any, T]]) -
     thread = threading.Thread(
         target=_live_once, args=(options, outcome, func, copy_context()), name="portico-testclient", daemon=True
     )
-    thread.start()
     try:
+        thread.start()
         return outcome.result()
     except BaseException:
         outcome.cancel()  # of no effect unless the wait was interrupted
         raise
     finally:
-        thread.join()
-        del outcome
+        if thread.is_alive():
+            thread.join()
+        del outcome  # which the traceback of its exception would keep alive
 
 
 def _live_once(

@@ -46,6 +46,7 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
         self._gone: Message | None = None  # the disconnect, once it is in the inbox
+        self._closed: Message | None = None  # the application's close, once the test has taken it
         self._told = False
         self._left = False
 
@@ -59,6 +60,7 @@ class Session:
         """
         self._task = asyncio.create_task(self._run(), name="portico-session")
         self._task.add_done_callback(lambda _: self._bell.ring())
+        failure = None
         try:
             self.send({"type": "websocket.connect"})
             message = await self.receive()
@@ -68,9 +70,10 @@ class Session:
         except BaseException as error:
             await self.leave()
             failure = self.take_error()
-            if failure is not None and failure is not error:
-                raise failure from None
-            raise
+            if failure is None or failure is error:
+                raise
+        if failure is not None:
+            raise failure
         self.accepted_subprotocol = message.get("subprotocol")
         self.extra_headers = list(message.get("headers", ()))
 
@@ -97,10 +100,14 @@ class Session:
         """Return the next ASGI message of the application; raises what the application raised, where it has failed."""
         assert self._task is not None
         while not self._outbox:
+            if self._closed is not None:
+                return self._closed
             if self._task.done():
                 return self._last_word()
             await self._bell.next_ring()
         message = self._outbox.popleft()
+        if message["type"] == "websocket.close":
+            self._closed = message
         self._bell.ring()
         return message
 

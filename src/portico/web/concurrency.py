@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import sys
+import threading
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeGuard, TypeVar
@@ -24,6 +25,7 @@ _DONE = object()
 _UNSET = object()
 
 _threads = DEFAULT_THREADS
+_caller = threading.local()  # of each thread of the pool: the loop that it works for
 _pool: ThreadPoolExecutor | None = None
 
 
@@ -62,7 +64,7 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
     cancelled while the function runs, the cancellation waits for it to end: nothing is torn down under a running call.
     """
     context = copy_context()
-    work = _executor().submit(_call, context, func, args, kwargs)
+    work = _executor().submit(_call, asyncio.get_running_loop(), context, func, args, kwargs)
     future = asyncio.wrap_future(work)
     try:
         result = await asyncio.shield(future)
@@ -82,11 +84,30 @@ def _executor() -> ThreadPoolExecutor:
     return _pool
 
 
-def _call(context: Context, func: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
+def _call(
+    loop: asyncio.AbstractEventLoop,
+    context: Context,
+    func: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> T:
+    _caller.loop = loop
     try:
         return context.run(func, *args, **kwargs)
     except StopIteration as error:  # which no future can carry
         raise RuntimeError(f"{func!r} raised StopIteration") from error
+
+
+def run_from_thread(func: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call an async function in the event loop that this thread works for, and wait for its result.
+
+    Raises:
+        RuntimeError: If this is no thread of `run_in_threadpool`.
+    """
+    loop: asyncio.AbstractEventLoop | None = getattr(_caller, "loop", None)
+    if loop is None:
+        raise RuntimeError("run_from_thread() is for functions that run_in_threadpool() has called, such as endpoints")
+    return asyncio.run_coroutine_threadsafe(func(*args, **kwargs), loop).result()
 
 
 async def _settled(future: "asyncio.Future[Any]") -> None:

@@ -114,7 +114,8 @@ class MultiPartParser:
     max_part_size = MIB
     """How many bytes a field may have."""
     memory_max_size = 16 * MIB
-    """How many bytes of the form are kept in memory, but for small files, and where `max_part_size` is not larger."""
+    """How many bytes of all files, but for small ones, are kept in memory; and how many of all fields may come, where
+    `max_part_size` is not larger."""
 
     def __init__(
         self,
@@ -136,10 +137,10 @@ class MultiPartParser:
         self._part: Part | None = None
         self._upload: UploadFile | None = None
         self._size = 0  # bytes of the upload
-        self._on_disk = False
+        self._on_disk = False  # now, or as soon as there is a thread
+        self._files_in_memory = 0  # bytes
+        self._fields_in_memory = 0
         self._text: bytes | bytearray = b""
-        self._in_memory = 0  # bytes; never fewer than before
-        self._memory_max_size = max(self.memory_max_size, max_part_size)
         self._writes: list[tuple[BinaryIO, bytes]] = []  # for the thread; no bytes: the file is complete
         self._bytes_to_write = 0
 
@@ -182,7 +183,7 @@ class MultiPartParser:
                 pass
 
     def _open(self) -> MultipartReader:
-        _, parameters = parse_media_type(self.headers["content-type"])
+        _, parameters = parse_media_type(self.headers.get("content-type", ""))
         boundary = parameters.get("boundary")
         if not boundary:
             raise MultiPartException("Missing boundary in multipart.")
@@ -193,7 +194,6 @@ class MultiPartParser:
     def _take(self, events: list[Event]) -> None:
         for event in events:
             if type(event) is bytes:
-                self._in_memory += len(event)
                 if self._upload is not None:
                     self._take_file(self._upload, event)
                 else:
@@ -208,9 +208,9 @@ class MultiPartParser:
                 raise MultiPartException(event.reason, event.status)
 
     def _take_text(self, data: bytes) -> None:
-        if self._in_memory > self._memory_max_size:
-            most = int(self._memory_max_size / 1024)
-            raise MultiPartException(f"Form exceeded maximum size of {most}KB in memory.", 413)
+        self._fields_in_memory += len(data)
+        if self._fields_in_memory > max(self.memory_max_size, self.max_part_size):
+            raise MultiPartException("The fields of the form are too large together.", 413)
         if not self._text:
             self._text = data
             return
@@ -224,14 +224,19 @@ class MultiPartParser:
         self._upload = UploadFile(file, size=0, filename=part.filename, headers=Headers(raw=part.headers))
 
     def _take_file(self, upload: UploadFile, data: bytes) -> None:
-        self._size += len(data)
-        too_much = self._in_memory > self._memory_max_size and self._size > SMALL_FILE
-        if too_much or self._size > self.spool_max_size:
-            self._on_disk = True  # now or later: never does a byte overtake those before it
-            self._writes.append((upload.file, data))
-            self._bytes_to_write += len(data)
-        else:
-            upload.file.write(data)
+        size = self._size + len(data)
+        if not self._on_disk:
+            too_much = size > SMALL_FILE and self._files_in_memory + len(data) > self.memory_max_size
+            if not too_much and size <= self.spool_max_size:
+                self._size = size
+                self._files_in_memory += len(data)
+                upload.file.write(data)
+                return
+            self._on_disk = True
+            self._files_in_memory -= self._size
+        self._size = size
+        self._writes.append((upload.file, data))
+        self._bytes_to_write += len(data)
 
     def _end_part(self) -> None:
         assert self._part is not None

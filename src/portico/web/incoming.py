@@ -1,14 +1,17 @@
 """What a request's body has given so far, kept in its scope so that everybody who handles the request can have it.
 
 `receive()` gives each message once. A middleware that reads the body, or that looks whether the client is still there,
-takes messages away from the endpoint behind it; so what was taken is noted, with the `receive` that it was taken from.
-Whoever has that `receive`, or one that wraps it and passes the body on as it is, is served from the note first.
-A wrapper says so by an attribute `__wrapped__`; if it has a method `replayed`, it is shown the messages that it missed.
+takes messages away from the endpoint behind it; so what was taken is noted, with the `receive` that it came from.
+
+Whoever has that `receive`, or an object around it that passes the body on as it is, is served from the note first. Such
+an object has the `receive` as its attribute `__wrapped__`; a method `replayed(size_bytes)` of it, if there is one, is
+told how much of the body was read before it came.
 """
 
 import types
+import weakref
 from asyncio import CancelledError
-from collections.abc import Awaitable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import Message, Receive, Scope
@@ -19,29 +22,43 @@ if TYPE_CHECKING:
 SCOPE_KEY = "portico.incoming"
 # How many times a `receive()` that only lets others run, as `sleep(0)` does, is gone on with.
 MOST_ROUNDS = 4
+FUNCTIONS = (types.FunctionType, types.MethodType)
 
 
 class Incoming:
-    """What was read of one body: by `receive` or by what that wraps."""
+    """What was read of one body: through its source, a `receive`, or through what passes that on."""
 
-    __slots__ = ("body", "complete", "disconnected", "ended", "form", "held_bytes", "pending", "receive", "started")
+    __slots__ = ("body", "complete", "disconnected", "ended", "form", "held_bytes", "pending", "size_bytes", "source")
 
-    def __init__(self, receive: Receive) -> None:
-        self.receive = receive
+    def __init__(self, source: Receive) -> None:
+        # The server's `receive` knows the scope, which has this: a strong reference would keep every body until the
+        # garbage collector runs. Whoever asks has the source, so it is alive.
+        self.source: Callable[[], Receive | None]
+        try:
+            self.source = weakref.ref(source)
+        except TypeError:
+            self.source = lambda: source
         self.pending: list[Message] = []  # taken, but not read yet
         self.held_bytes = 0  # in `pending`
+        self.size_bytes = 0  # that were taken
         self.complete = False  # the last message has been taken
-        self.started = False  # a part of the body has been read
         self.ended = False  # all of it has been read
         self.disconnected = False
         self.body: bytes | None = None  # where it was read as a whole
         self.form: FormData | None = None
 
+    def take(self, message: Message) -> bytes:
+        """Note a message of the body that was just received; return what it has of it."""
+        body: bytes = message.get("body", b"")
+        self.size_bytes += len(body)
+        if not message.get("more_body", False):
+            self.complete = True
+        return body
+
     def hold(self, message: Message) -> None:
-        """Keep a message of the body for the next reader."""
+        """Keep a message of the body that was just received for the next reader."""
+        self.held_bytes += len(self.take(message))
         self.pending.append(message)
-        self.held_bytes += len(message.get("body", b""))
-        self.complete = not message.get("more_body", False)
 
     def release(self) -> Message:
         """Return the oldest message that was kept."""
@@ -50,45 +67,45 @@ class Incoming:
         return message
 
     def missed(self) -> list[Message]:
-        """Return what a reader would be given, as messages."""
+        """Return as messages what the next reader would be given."""
         if self.body is not None:
             return [{"type": "http.request", "body": self.body, "more_body": False}]
         return self.pending
 
 
 def find(scope: Scope, receive: Receive) -> Incoming | None:
-    """Return what was noted in the scope, if it was read from the same source as `receive` reads from."""
+    """Return what was noted in the scope, if it came from the source that `receive` is or passes on."""
     noted: Incoming | None = scope.get(SCOPE_KEY)
-    if noted is None or noted.receive is receive:
+    if noted is None or noted.source() is receive:
         return noted
-    passed: list[Any] = []
-    for link in chain(receive):
-        if link is noted.receive:
-            for wrapper in passed:
-                replayed = getattr(wrapper, "replayed", None)
-                if replayed is not None:
-                    for message in noted.missed():
-                        replayed(message)
-            noted.receive = receive  # so that they are not shown it again
-            return noted
-        passed.append(link)
-    return noted if any(link is receive for link in chain(noted.receive)) else None
+    links = list(chain(receive))
+    if noted.source() is not links[-1]:
+        return None
+    for link in links:
+        replayed = getattr(link, "replayed", None)
+        if replayed is not None:
+            replayed(noted.size_bytes)
+    return noted
 
 
 def find_or_note(scope: Scope, receive: Receive) -> Incoming:
     """Return what was noted in the scope for `receive`; note that reading begins, if there is nothing."""
     noted = find(scope, receive)
     if noted is None:
-        noted = scope[SCOPE_KEY] = Incoming(receive)
+        *_, source = chain(receive)
+        noted = scope[SCOPE_KEY] = Incoming(source)
     return noted
 
 
 def chain(receive: Receive) -> Iterator[Any]:
-    """Give `receive`, what it wraps, what that wraps and so on."""
+    """Give `receive`, what it passes on, what that passes on and so on.
+
+    A function is the end, for one that was made with `functools.wraps` says nothing about what it does to the body.
+    """
     link: Any = receive
     while link is not None:
         yield link
-        link = getattr(link, "__wrapped__", None)
+        link = None if isinstance(link, FUNCTIONS) else getattr(link, "__wrapped__", None)
 
 
 class Replay:

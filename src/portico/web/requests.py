@@ -1,30 +1,17 @@
 """What a handler sees of a request: the scope by name, and its body as a stream, bytes, JSON or a form."""
 
-import json
-import re
-from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, cast
+from typing import Any, NoReturn
 
-import msgspec
-
-from portico.asgi import ClientDisconnected, Message, PorticoError, Receive, Scope, Send
-from portico.web.datastructures.headers import Headers, field_value
-from portico.web.datastructures.multidict import QueryParams
-from portico.web.datastructures.state import State
+from portico.asgi import ClientDisconnected, Message, Receive, Scope, Send
+from portico.http.media_types import parse_media_type
+from portico.web.connections import HTTPConnection, MissingMiddleware, StateT, cookie_parser
+from portico.web.datastructures.headers import field_value
 from portico.web.datastructures.uploads import FormData
-from portico.web.datastructures.urls import URL, Address
 from portico.web.exceptions import HTTPException
 from portico.web.incoming import Incoming, Replay, find, find_or_note, look
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeVar
-
-    StateT = TypeVar("StateT", bound=Mapping[str, Any] | State, default=State)
-else:
-    from typing import TypeVar
-
-    StateT = TypeVar("StateT")  # before Python 3.13 a type variable has no default
+from portico.web.jsonbody import InvalidJSON, parse_json
 
 __all__ = ["ClientDisconnect", "HTTPConnection", "InvalidJSON", "MissingMiddleware", "Request", "cookie_parser"]
 
@@ -35,181 +22,10 @@ MOST_PART_BYTES = 1024 * 1024
 # Messages that `is_disconnected()` comes by are kept for the reader of the body, up to this.
 MOST_HELD_BYTES = 64 * 1024
 UNREAD = object()
-COOKIE_ESCAPE = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))")
-
-decode_json = msgspec.json.decode
 
 
 class ClientDisconnect(ClientDisconnected):
     """The client has gone before its request was read, or its response was written, to the end."""
-
-
-class InvalidJSON(json.JSONDecodeError, HTTPException):
-    """The body of the request is no JSON: answered with 400 where nobody catches it."""
-
-    def __init__(self, msg: str, doc: str, pos: int) -> None:
-        json.JSONDecodeError.__init__(self, msg, doc, pos)
-        text = f"{msg}: line {self.lineno} column {self.colno} (char {pos})"
-        HTTPException.__init__(self, 400, f"The body of the request is not JSON. {text}")
-
-    __str__ = ValueError.__str__
-
-
-class MissingMiddleware(PorticoError, AssertionError):
-    """An attribute of a request was asked for that a middleware provides, which the application does not have."""
-
-
-def cookie_parser(cookie_string: str) -> dict[str, str]:
-    """Return the cookies in the value of a Cookie field, as browsers read and write them: only `;` separates.
-
-    A cookie without `=` is a value without a name. Of those with one name the last counts.
-    """
-    cookies = {}
-    for pair in cookie_string.split(";"):
-        name, equals, value = pair.partition("=")
-        if not equals:
-            name, value = "", name
-        # Only these: who strips every kind of space lets `\xa0__Host-a` pass for a cookie with a prefix.
-        name = name.strip(" \t")
-        value = value.strip(" \t")
-        if len(value) > 1 and value[0] == value[-1] == '"':
-            value = COOKIE_ESCAPE.sub(_unescaped, value[1:-1])
-        if name or value:
-            cookies[name] = value
-    return cookies
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    octal: str | None = match[1]
-    return match[2] if octal is None else chr(int(octal, 8))
-
-
-class HTTPConnection(Mapping[str, Any], Generic[StateT]):
-    """What a request and a WebSocket have in common: the scope, as a mapping and by names.
-
-    Args:
-        scope: The scope of the connection.
-        receive: Ignored; so that both kinds are made in one way.
-    """
-
-    # Found out when asked for. They are here, and not made with the object, so that making it costs nothing.
-    _url: URL | None = None
-    _base_url: URL | None = None
-    _headers: Headers | None = None
-    _query_params: QueryParams | None = None
-    _cookies: dict[str, str] | None = None
-    _state: State | None = None
-
-    def __init__(self, scope: Scope, receive: Receive | None = None) -> None:
-        if scope["type"] not in ("http", "websocket"):
-            raise _wrong_scope(self, "'http' or 'websocket'", scope)
-        self.scope = scope
-
-    def __getitem__(self, key: str) -> Any:
-        return self.scope[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.scope)
-
-    def __len__(self) -> int:
-        return len(self.scope)
-
-    # Two connections are never equal, whatever their scopes hold.
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
-    @property
-    def app(self) -> Any:
-        """The application that the connection was routed by."""
-        return self.scope["app"]
-
-    @property
-    def url(self) -> URL:
-        if self._url is None:
-            self._url = URL.of_scope(self.scope)
-        return self._url
-
-    @property
-    def base_url(self) -> URL:
-        """The URL of the application's root, which is that of the outermost one where it is mounted."""
-        if self._base_url is None:
-            scope = self.scope
-            root: str = scope["app_root_path"] if "app_root_path" in scope else scope.get("root_path", "")
-            self._base_url = URL.of_scope(scope, root if root.endswith("/") else root + "/", b"")
-        return self._base_url
-
-    @property
-    def headers(self) -> Headers:
-        if self._headers is None:
-            self._headers = Headers(None, None, self.scope)
-        return self._headers
-
-    @property
-    def query_params(self) -> QueryParams:
-        if self._query_params is None:
-            self._query_params = QueryParams(self.scope["query_string"])
-        return self._query_params
-
-    @property
-    def path_params(self) -> dict[str, Any]:
-        """The parameters that the route found in the path."""
-        found: dict[str, Any] = self.scope.get("path_params", {})
-        return found
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        if self._cookies is None:
-            cookies: dict[str, str] = {}
-            for field in self.headers.getlist("cookie"):
-                cookies.update(cookie_parser(field))
-            self._cookies = cookies
-        return self._cookies
-
-    @property
-    def client(self) -> Address | None:
-        """The other end of the connection, None where it has no address."""
-        address = self.scope.get("client")
-        return None if address is None else Address(*address)
-
-    @property
-    def session(self) -> dict[str, Any]:
-        session: dict[str, Any] = self._provided("session", "SessionMiddleware")
-        mark_accessed = getattr(session, "mark_accessed", None)
-        if mark_accessed is not None:
-            mark_accessed()
-        return session
-
-    @property
-    def auth(self) -> Any:
-        return self._provided("auth", "AuthenticationMiddleware")
-
-    @property
-    def user(self) -> Any:
-        return self._provided("user", "AuthenticationMiddleware")
-
-    def _provided(self, key: str, middleware: str) -> Any:
-        try:
-            return self.scope[key]
-        except KeyError:
-            raise MissingMiddleware(
-                f"{middleware} must be installed to access request.{key}: give it to the application's `middleware`"
-            ) from None
-
-    @property
-    def state(self) -> StateT:
-        """What the lifespan, middleware and handlers keep with the connection."""
-        if self._state is None:
-            self._state = State(self.scope.setdefault("state", {}))
-        return cast(StateT, self._state)
-
-    def url_for(self, name: str, /, **path_params: Any) -> URL:
-        """Return the URL of the route that has the name, with these parameters in its path."""
-        scope = self.scope
-        provider = scope.get("router") or scope.get("app")
-        if provider is None:
-            raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")
-        url: URL = provider.url_path_for(name, **path_params).make_absolute_url(base_url=self.base_url)
-        return url
 
 
 async def empty_receive() -> NoReturn:
@@ -301,20 +117,20 @@ class Request(HTTPConnection[StateT]):
         """Return the body that the next message has."""
         if noted.pending:
             message = noted.release()
-        elif noted.disconnected:
+            self._stream_consumed = noted.ended = noted.complete and not noted.pending
+            body: bytes = message.get("body", b"")
+            return body
+        if noted.disconnected:
             raise ClientDisconnect()
-        else:
-            message = await self._receive()
+        message = await self._receive()
         kind = message["type"]
         if kind == "http.disconnect":
             self._is_disconnected = noted.disconnected = True
             raise ClientDisconnect()
         if kind != "http.request":
             raise RuntimeError(f"a request receives 'http.request' and 'http.disconnect' messages, not {kind!r}")
-        noted.started = True
-        if not message.get("more_body", False):
-            self._stream_consumed = noted.complete = noted.ended = True
-        body: bytes = message.get("body", b"")
+        body = noted.take(message)
+        self._stream_consumed = noted.ended = noted.complete
         return body
 
     async def body(self) -> bytes:
@@ -330,9 +146,8 @@ class Request(HTTPConnection[StateT]):
         noted = find_or_note(self.scope, self._receive)
         body = noted.body
         if body is None:
-            whole = not noted.started
             body = await self._rest(noted)
-            if whole:
+            if len(body) == noted.size_bytes:  # and nothing of it was streamed before
                 noted.body = body
         self._body = body
         return body
@@ -397,12 +212,11 @@ class Request(HTTPConnection[StateT]):
         return self._form
 
     async def _parse_form(self, max_files: int | float, max_fields: int | float, max_part_size: int) -> FormData:
-        from portico.http.media_types import parse_media_type
-        from portico.web.formparsers import FormParser, MultiPartException, MultiPartParser
-
         kind, _ = parse_media_type(self.headers.get("content-type", ""))
         if kind not in ("multipart/form-data", "application/x-www-form-urlencoded"):
             return FormData()
+        from portico.web.formparsers import FormParser, MultiPartException, MultiPartParser
+
         try:
             async with aclosing(self.stream()) as stream:
                 if kind == "multipart/form-data":
@@ -474,26 +288,5 @@ class Request(HTTPConnection[StateT]):
             await self._send({"type": "http.response.early_hint", "links": links})
 
 
-def parse_json(body: bytes) -> Any:
-    """Return what the bytes mean as JSON, to the letter as `json.loads` reads it; raises InvalidJSON."""
-    try:
-        return decode_json(body)
-    except (ValueError, RecursionError):
-        pass
-    # msgspec keeps to RFC 8259. The standard library reads more (NaN, UTF-16), and its errors are those users know.
-    try:
-        return json.loads(body)
-    except json.JSONDecodeError as error:
-        raise InvalidJSON(error.msg, error.doc, error.pos) from None
-    except UnicodeDecodeError as error:
-        raise InvalidJSON(f"{error.encoding} expected", body.decode("utf-8", "replace"), 0) from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidJSON(str(error), body.decode("utf-8", "replace"), 0) from None
-
-
 def _consumed() -> RuntimeError:
     return RuntimeError("Stream consumed: the body was read as a stream, which gives it once; `body()` keeps it")
-
-
-def _wrong_scope(connection: object, expected: str, scope: Scope) -> ValueError:
-    return ValueError(f"{type(connection).__name__} needs a scope of type {expected}, got {scope['type']!r}")

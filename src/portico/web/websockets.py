@@ -6,13 +6,17 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import Message, Receive, Scope, Send, WebSocketDisconnect
-from portico.web.requests import HTTPConnection, StateT, _wrong_scope
+from portico.web.connections import HTTPConnection, StateT, wrong_scope
+from portico.web.exceptions import WebSocketException
+from portico.web.jsonbody import InvalidJSONMessage, parse_json
 
 if TYPE_CHECKING:
     from portico.web.responses import Response
 
 __all__ = ["WebSocket", "WebSocketClose", "WebSocketDisconnect", "WebSocketDisconnected", "WebSocketState"]
 
+UNSUPPORTED_DATA = 1003
+NO_STATUS = 1005
 ABNORMAL_CLOSURE = 1006
 MODES = ("text", "binary")
 DENIAL = "websocket.http.response"
@@ -53,6 +57,17 @@ class WebSocketDisconnected(RuntimeError):
     """The WebSocket was used before it was accepted, or after one side has closed it."""
 
 
+class WrongMessage(WebSocketException, KeyError):
+    """The client sent text where bytes are expected, or bytes where text is: closed with 1003 where nobody catches it.
+
+    Args:
+        expected: The key of what was expected.
+    """
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(UNSUPPORTED_DATA, f"The message has to be {'binary' if expected == 'bytes' else 'text'}.")
+
+
 class WebSocket(HTTPConnection[StateT]):
     """A WebSocket.
 
@@ -64,7 +79,7 @@ class WebSocket(HTTPConnection[StateT]):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "websocket":
-            raise _wrong_scope(self, "'websocket'", scope)
+            raise wrong_scope(self, "'websocket'", scope)
         self.scope = scope
         self._receive = receive
         self._send = send
@@ -112,7 +127,7 @@ class WebSocket(HTTPConnection[StateT]):
         try:
             await self._send(message)
         except OSError:
-            if state is not CONNECTED:
+            if kind.startswith(DENIAL):
                 raise
             self.application_state = DISCONNECTED
             raise WebSocketDisconnect(ABNORMAL_CLOSURE) from None
@@ -128,46 +143,50 @@ class WebSocket(HTTPConnection[StateT]):
         """
         if self.client_state is CONNECTING:
             await self.receive()
-        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers or []})
+        await self.send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": list(headers or ())})
 
-    async def _receive_message(self) -> Message:
-        """Return the client's next message; raises WebSocketDisconnect when the client closes or has gone."""
+    async def _receive_data(self, key: str) -> Any:
+        """Return what the client's next message has under the key."""
         if self.application_state is not CONNECTED:
             raise WebSocketDisconnected('WebSocket is not connected. Need to call "accept" first.')
         message = await self.receive()
         self._raise_on_disconnect(message)
-        return message
+        data = message.get(key)
+        if data is None:
+            raise WrongMessage(key)
+        return data
 
     def _raise_on_disconnect(self, message: Message) -> None:
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message.get("code", 1005), message.get("reason"))
+            raise WebSocketDisconnect(message.get("code", NO_STATUS), message.get("reason"))
 
     async def receive_text(self) -> str:
         """Return the text of the next message.
 
         Raises:
             WebSocketDisconnect: When the client closes or has gone.
-            KeyError: If the message is binary.
+            WrongMessage: If the message is binary.
+            WebSocketDisconnected: If the WebSocket is not accepted, or closed by the application.
         """
-        message = await self._receive_message()
-        text: str = message["text"]
+        text: str = await self._receive_data("text")
         return text
 
     async def receive_bytes(self) -> bytes:
-        """Return the bytes of the next message; the errors are those of `receive_text`."""
-        message = await self._receive_message()
-        data: bytes = message["bytes"]
+        """Return the bytes of the next message; the errors are those of `receive_text`, the other way round."""
+        data: bytes = await self._receive_data("bytes")
         return data
 
     async def receive_json(self, mode: str = "text") -> Any:
-        """Return what the next message means as JSON; the errors are those of `receive_text`.
+        """Return what the next message means as JSON; the errors are those of `receive_text`, and one more.
 
         Args:
             mode: `text` or `binary`: what kind of message it is.
+
+        Raises:
+            InvalidJSONMessage: If the message is none, which is a `json.JSONDecodeError`.
         """
         _check_mode(mode)
-        message = await self._receive_message()
-        return json.loads(message["text"] if mode == "text" else message["bytes"].decode())
+        return parse_json(await self._receive_data("text" if mode == "text" else "bytes"), InvalidJSONMessage)
 
     async def iter_text(self) -> AsyncIterator[str]:
         """Give the text of each message until the client closes or has gone."""

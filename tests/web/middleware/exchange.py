@@ -1,12 +1,16 @@
 """One request against an ASGI application, without a server and without the test client."""
 
 import asyncio
+import atexit
 from collections.abc import Iterable
 from typing import Any
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 
 Fields = list[tuple[bytes, bytes]]
+
+RUNNER = asyncio.Runner()  # one loop for all: making it costs more than most requests here
+atexit.register(RUNNER.close)
 
 
 class Answer:
@@ -50,7 +54,9 @@ def fields_of(headers: dict[str, str] | Fields) -> Fields:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def make_scope(method: str = "GET", path: str = "/", headers: dict[str, str] | Fields | None = None, **more: Any) -> Scope:
+def make_scope(
+    method: str = "GET", path: str = "/", headers: dict[str, str] | Fields | None = None, **more: Any
+) -> Scope:
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -83,7 +89,7 @@ def ask(
 ) -> Answer:
     """Let the application answer one request, its body in the pieces that are given."""
     pieces = [body] if isinstance(body, bytes) else list(body)
-    return asyncio.run(exchange(app, make_scope(method, path, headers, **more) if scope is None else scope, pieces))
+    return RUNNER.run(exchange(app, make_scope(method, path, headers, **more) if scope is None else scope, pieces))
 
 
 async def exchange(app: ASGIApp, scope: Scope, pieces: list[bytes]) -> Answer:

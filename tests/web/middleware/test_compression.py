@@ -1,17 +1,18 @@
 import asyncio
 import gzip
+import sys
 import threading
 import zlib
 
 import brotli
 import pytest
 import zstandard
+from tests.web.middleware.exchange import ask, page
 
 from portico.asgi import MessageError
 from portico.web.middleware import compression, encoders
 from portico.web.middleware.compression import CompressionMiddleware
 from portico.web.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware, GZipResponder
-from tests.web.middleware.exchange import ask, page
 
 TEXT = b"all work and no play " * 100
 PLAIN = {"content-type": "text/plain", "content-length": str(len(TEXT))}
@@ -56,7 +57,11 @@ def test_the_servers_order_decides_among_equals():
 
 
 def test_a_small_body_stays_as_it_is():
-    for app in (page(b"x" * 499), page(b"x" * 499, {"content-length": "499"}), page([b"x", b""], {"content-length": "1"})):
+    for app in (
+        page(b"x" * 499),
+        page(b"x" * 499, {"content-length": "499"}),
+        page([b"x", b""], {"content-length": "1"}),
+    ):
         answer = accepting(CompressionMiddleware(app))
         assert "content-encoding" not in answer
         assert "vary" not in answer
@@ -239,7 +244,9 @@ def test_constant_messages_of_the_application_are_left_alone():
     assert ask(app).body == TEXT
 
 
-@pytest.mark.parametrize("options", [{"encodings": ["lzma"]}, {"encodings": []}, {"levels": {"zstd": 22}}, {"levels": {"x": 1}}])
+@pytest.mark.parametrize(
+    "options", [{"encodings": ["lzma"]}, {"encodings": []}, {"levels": {"zstd": 22}}, {"levels": {"x": 1}}]
+)
 def test_a_coding_or_level_that_does_not_exist_is_refused_at_once(options):
     with pytest.raises(ValueError):
         CompressionMiddleware(page(), **options)
@@ -247,8 +254,8 @@ def test_a_coding_or_level_that_does_not_exist_is_refused_at_once(options):
 
 @pytest.mark.parametrize(("coding", "package"), [("br", "brotli"), ("zstd", "zstandard")])
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch, coding, package):
-    monkeypatch.setitem(__import__("sys").modules, package, None)
-    monkeypatch.setitem(__import__("sys").modules, "compression.zstd", None)
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setitem(sys.modules, "compression.zstd", None)
     with pytest.raises(ImportError, match=rf"{package}.*pip install 'portico\[compression\]'"):
         CompressionMiddleware(page(), encodings=[coding])
 
@@ -263,3 +270,44 @@ def test_the_gzip_responder_compresses_unasked():
 
 def test_the_gzip_defaults_leave_events_alone():
     assert "text/event-stream" in DEFAULT_EXCLUDED_CONTENT_TYPES
+
+
+def test_other_protocols_pass_with_their_own_send():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(send)
+
+    send = object()
+    asyncio.run(CompressionMiddleware(app)({"type": "lifespan"}, None, send))
+    assert seen == [send]
+
+
+def test_what_is_kept_of_types_is_bounded():
+    app = CompressionMiddleware(page())
+    for number in range(compression.MAX_KNOWN_TYPES + 10):
+        assert app.policy.excludes(b"image/png; n=%d" % number)
+    assert len(app.policy.known_types) == compression.MAX_KNOWN_TYPES
+
+
+def test_grpc_of_any_format_stays_as_it_is():
+    assert "content-encoding" not in accepting(
+        CompressionMiddleware(page(TEXT, {"content-type": "application/grpc+x"}))
+    )
+
+
+def test_a_file_that_is_gone_leaves_the_response_unstarted(tmp_path):
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    app = CompressionMiddleware(file_app(tmp_path / "gone", []))
+    with pytest.raises(FileNotFoundError):
+        asyncio.run(app({"type": "http", "headers": [(b"accept-encoding", b"gzip")]}, None, send))
+    assert sent == []
+
+
+def test_head_of_a_file_does_not_read_it(tmp_path):
+    answer = accepting(CompressionMiddleware(file_app(tmp_path / "gone", [(b"content-length", b"999")])), method="HEAD")
+    assert (answer.get("content-encoding"), answer.body) == ("gzip", b"")

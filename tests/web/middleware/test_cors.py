@@ -1,9 +1,9 @@
 import asyncio
 
 import pytest
+from tests.web.middleware.exchange import ask, exchange, make_scope, page
 
 from portico.web.middleware.cors import MAX_GRANTS, CORSMiddleware
-from tests.web.middleware.exchange import ask, exchange, make_scope, page
 
 SITE = "https://example.org"
 
@@ -64,7 +64,9 @@ def test_the_null_origin_is_allowed_where_it_is_listed():
     assert answer.get("access-control-allow-origin") == "null"
 
 
-@pytest.mark.parametrize("origin", ["https://a.example.org.evil.example", "xhttps://a.example.org", "https://a.example.org\n"])
+@pytest.mark.parametrize(
+    "origin", ["https://a.example.org.evil.example", "xhttps://a.example.org", "https://a.example.org\n"]
+)
 def test_a_pattern_has_to_match_as_a_whole(origin):
     app = CORSMiddleware(page(), allow_origin_regex=r"https://[a-z]+\.example\.org$|https://[a-z]+\.example\.org")
     assert "access-control-allow-origin" not in ask(app, headers={"origin": origin})
@@ -194,3 +196,26 @@ def test_other_protocols_pass_with_their_own_send():
     send = object()
     asyncio.run(CORSMiddleware(app)({"type": "lifespan"}, None, send))
     assert seen == [send]
+
+
+@pytest.mark.parametrize("origin", ["https://example.org/", "example.org", "https://*.example.org", "https://a.b/path"])
+def test_an_origin_that_no_browser_sends_is_warned_of(origin):
+    with pytest.warns(UserWarning, match="no browser sends the origin"):
+        CORSMiddleware(page(), allow_origins=[origin])
+
+
+def test_every_standard_method_is_a_star():
+    app = CORSMiddleware(page(), allow_origins=[SITE], allow_methods=["*"])
+    assert preflight(app, method="QUERY").status == 200
+    assert preflight(app, method="CUSTOM").status == 400
+
+
+def test_any_header_is_mirrored_where_all_are_allowed():
+    app = CORSMiddleware(page(), allow_origins=[SITE], allow_headers=["*"])
+    assert preflight(app, headers="x-a, x-b").get("access-control-allow-headers") == "x-a, x-b"
+
+
+def test_scripts_may_read_what_is_exposed():
+    app = CORSMiddleware(page(), allow_origins=[SITE], expose_headers=["X-One", "X-Two"])
+    assert ask(app, headers={"origin": SITE}).get("access-control-expose-headers") == "X-One, X-Two"
+    assert "access-control-expose-headers" not in ask(app)

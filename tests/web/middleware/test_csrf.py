@@ -2,11 +2,11 @@ import asyncio
 import hmac
 
 import pytest
+from tests.web.middleware.exchange import ask, echo, make_scope, page
 
 from portico.web.middleware import csrf
 from portico.web.middleware.csrf import CSRFError, CSRFMiddleware, csrf_token
 from portico.web.middleware.csrftoken import TokenSigner
-from tests.web.middleware.exchange import ask, echo, make_scope, page
 
 SECRET = "a long secret"
 HOST = {"host": "example.org"}
@@ -206,7 +206,10 @@ def test_a_client_that_goes_while_the_token_is_looked_for_is_refused():
 
 def test_exempt_paths_are_exact_or_whole_directories():
     app = guarded(exempt_paths=["/hook", "/api/*"])
-    statuses = {path: posted(app, path=path).status for path in ("/hook", "/api/", "/api/x", "/hook/x", "/hooks", "/apix", "/api")}
+    statuses = {
+        path: posted(app, path=path).status
+        for path in ("/hook", "/api/", "/api/x", "/hook/x", "/hooks", "/apix", "/api")
+    }
     assert [path for path, status in statuses.items() if status == 200] == ["/hook", "/api/", "/api/x"]
 
 
@@ -276,3 +279,24 @@ def test_other_protocols_pass():
     asyncio.run(guarded(app)({"type": "lifespan"}, None, None))
     assert seen == [{"type": "lifespan"}]
     assert csrf.SCOPE_KEY not in seen[0]
+
+
+def test_a_body_that_a_layer_outside_has_read_is_there_for_both():
+    from portico.web.requests import Request
+
+    async def endpoint(scope, receive, send):
+        body = await Request(scope, receive).body()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    inner = guarded(endpoint)
+
+    async def outer(scope, receive, send):
+        await Request(scope, receive).body()
+        await inner(scope, receive, send)
+
+    token = new_token()
+    body = b"csrf_token=" + token.encode()
+    for app in (inner, outer):
+        answer = posted(app, cookie=token, body=[body[:5], body[5:]], content_type="application/x-www-form-urlencoded")
+        assert answer.body == body

@@ -1,7 +1,7 @@
 import pytest
+from tests.web.middleware.exchange import ask, page
 
 from portico.web.middleware.hsts import YEAR_S, HSTSMiddleware
-from tests.web.middleware.exchange import ask, page
 
 FIELD = "strict-transport-security"
 
@@ -21,7 +21,9 @@ def test_the_applications_own_field_stays():
     assert ask(HSTSMiddleware(page(headers={FIELD: "max-age=0"})), scheme="https").get(FIELD) == "max-age=0"
 
 
-@pytest.mark.parametrize("options", [{"max_age": -1}, {"preload": True}, {"preload": True, "include_subdomains": True, "max_age": 5}])
+@pytest.mark.parametrize(
+    "options", [{"max_age": -1}, {"preload": True}, {"preload": True, "include_subdomains": True, "max_age": 5}]
+)
 def test_options_that_contradict_each_other_are_refused(options):
     with pytest.raises(ValueError):
         HSTSMiddleware(page(), **options)

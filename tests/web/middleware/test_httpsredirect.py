@@ -1,7 +1,7 @@
 import pytest
+from tests.web.middleware.exchange import ask, make_scope, page
 
 from portico.web.middleware.httpsredirect import HTTPSRedirectMiddleware
-from tests.web.middleware.exchange import ask, page
 
 
 def location(host, **scope):
@@ -26,7 +26,8 @@ def test_a_websocket_goes_to_wss():
 
 
 @pytest.mark.parametrize(
-    "host", [b"evil.org@x", b"evil.org/x", b"evil.org:99999", b"[:::]", b"evil.org\\", b"", [], [b"evil.org", b"evil.org"]]
+    "host",
+    [b"evil.org@x", b"evil.org/x", b"evil.org:99999", b"[:::]", b"evil.org\\", b"", [], [b"evil.org", b"evil.org"]],
 )
 def test_no_redirect_goes_to_a_malformed_host(host):
     assert location(host) == "https://testserver/"
@@ -47,3 +48,13 @@ def test_a_host_that_is_not_allowed_is_not_redirected_to():
 
 def test_https_passes():
     assert ask(HTTPSRedirectMiddleware(page()), scheme="https").body == b"page"
+
+
+def test_a_scope_without_a_scheme_is_plain_http():
+    scope = make_scope(headers={"host": "a.b"})
+    del scope["scheme"]
+    assert ask(HTTPSRedirectMiddleware(page()), scope=scope).get("location") == "https://a.b/"
+
+
+def test_other_protocols_pass():
+    assert ask(HTTPSRedirectMiddleware(page()), type="lifespan", scheme=None).body == b"page"

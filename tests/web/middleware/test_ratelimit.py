@@ -2,6 +2,7 @@ import asyncio
 import random
 
 import pytest
+from tests.web.middleware.exchange import ask, make_scope, page
 
 from portico.web.middleware.ratelimit import (
     Hit,
@@ -11,7 +12,6 @@ from portico.web.middleware.ratelimit import (
     client_address,
     rate_limit,
 )
-from tests.web.middleware.exchange import ask, make_scope, page
 
 
 class Clock:
@@ -143,7 +143,12 @@ def test_a_route_has_its_own_limit():
 
     routes = [Route("/login", hello, middleware=[rate_limit(1, 60)]), Route("/", hello)]
     app = Application(routes=[Mount("/sub", routes=routes)])
-    assert [ask(app, path=path).status for path in ("/sub/login", "/sub/login", "/sub/", "/sub/")] == [200, 429, 200, 200]
+    assert [ask(app, path=path).status for path in ("/sub/login", "/sub/login", "/sub/", "/sub/")] == [
+        200,
+        429,
+        200,
+        200,
+    ]
 
 
 def test_a_websocket_handshake_is_counted_and_denied():
@@ -188,3 +193,14 @@ def test_a_limit_that_is_none_is_refused(limit, window_s):
         RateLimitMiddleware(page(), limit, window_s)
     with pytest.raises(ValueError):
         MemoryRateLimitStore(0)
+
+
+def test_other_protocols_pass_with_their_own_send():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(send)
+
+    send = object()
+    asyncio.run(RateLimitMiddleware(app, 1, 1)({"type": "lifespan"}, None, send))
+    assert seen == [send]

@@ -1,13 +1,16 @@
 import asyncio
+import hmac
 import json
+import sys
+import time
 from base64 import b64decode, b64encode
 
 import itsdangerous
 import pytest
+from tests.web.middleware.exchange import ask
 
 from portico.web.middleware.sessions import MAX_COOKIE_SIZE, Session, SessionError, SessionMiddleware
 from portico.web.middleware.sessionstore import MemorySessionStore
-from tests.web.middleware.exchange import ask
 
 SECRET = "a long secret"
 
@@ -63,8 +66,16 @@ def test_the_cookie_has_every_attribute_that_is_asked_for():
     assert cookie.endswith(flags)
 
 
-@pytest.mark.parametrize("change", [lambda c: c[:-1] + ("A" if c[-1] != "A" else "B"), lambda c: c.replace("=", "=x", 1),
-                                    lambda c: c.rpartition(".")[0], lambda c: "session=", lambda c: "session=.."])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cookie: cookie[:-1] + ("A" if cookie[-1] != "A" else "B"),
+        lambda cookie: cookie.replace("=", "=x", 1),
+        lambda cookie: cookie.rpartition(".")[0],
+        lambda cookie: "session=",
+        lambda cookie: "session=..",
+    ],
+)
 def test_a_cookie_that_was_tampered_with_is_an_empty_session(change):
     answer = ask(app_that(read), headers={"cookie": change(signed({"user": "ada"}))})
     assert session_in(answer) == {}
@@ -87,7 +98,8 @@ def test_signed_data_that_is_no_json_is_an_empty_session(raw):
 
 def test_the_signature_carries_the_time(monkeypatch):
     cookie = signed({"user": "ada"})
-    monkeypatch.setattr("time.time", lambda now=__import__("time").time(): now + 61)
+    later = time.time() + 61
+    monkeypatch.setattr("time.time", lambda: later)
     assert session_in(ask(app_that(read, max_age=60), headers={"cookie": cookie})) == {}
     assert session_in(ask(app_that(read, max_age=100), headers={"cookie": cookie})) == {"user": "ada"}
     assert session_in(ask(app_that(read, max_age=None), headers={"cookie": cookie})) == {"user": "ada"}
@@ -162,7 +174,7 @@ def test_a_websocket_has_its_session():
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "itsdangerous", None)
+    monkeypatch.setitem(sys.modules, "itsdangerous", None)
     with pytest.raises(ImportError, match=r"pip install 'portico\[sessions\]'"):
         app_that(read)
 
@@ -260,3 +272,27 @@ def test_a_session_notes_each_way_to_change_it(act, modified):
     session = Session(a=1)
     act(session)
     assert session.modified is modified
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch):
+    compared = []
+    plain = hmac.compare_digest
+
+    def compare(one, other):
+        compared.append(len(one))
+        return plain(one, other)
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert session_in(ask(app_that(read), headers={"cookie": signed({"a": 1})})) == {"a": 1}
+    assert compared == [20]
+
+
+def test_other_protocols_pass_with_their_own_send():
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(send)
+
+    send = object()
+    asyncio.run(SessionMiddleware(app, SECRET)({"type": "lifespan"}, None, send))
+    assert seen == [send]

@@ -1,7 +1,7 @@
 import pytest
+from tests.web.middleware.exchange import ask, page
 
 from portico.web.middleware.trustedhost import TrustedHostMiddleware
-from tests.web.middleware.exchange import ask, page
 
 
 def asked(host, allowed=("example.com", "www.site.org"), **options):
@@ -16,9 +16,18 @@ def test_a_listed_host_passes_on_any_port():
 
 @pytest.mark.parametrize(
     "host",
-    [b"evil.com", b"example.com@evil.com", b"example.com.", b"", b"example.com:x", b"[::1]", [], [b"example.com", b"evil.com"],
-     [b"example.com", b"example.com"]],
-)  # fmt: skip
+    [
+        b"evil.com",
+        b"example.com@evil.com",
+        b"example.com.",
+        b"",
+        b"example.com:x",
+        b"[::1]",
+        [],
+        [b"example.com", b"evil.com"],
+        [b"example.com", b"example.com"],
+    ],
+)
 def test_any_other_host_is_refused(host):
     answer = asked(host)
     assert (answer.status, answer.body) == (400, b"Invalid host header")

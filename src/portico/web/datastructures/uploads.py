@@ -151,11 +151,11 @@ def safe_filename(filename: str | None) -> str:
 
 def _shorten(name: str) -> str:
     """Return the name in at most 255 bytes of UTF-8, with its extension if that is not the longer part."""
-    if len(name.encode("utf-8", "replace")) <= MAX_NAME_BYTES:
-        return name.encode("utf-8", "replace").decode()
-    stem, dot, extension = name.rpartition(".")
-    ending = (dot + extension).encode("utf-8", "replace") if stem else b""
-    if len(ending) > MAX_NAME_BYTES // 2:
-        stem, ending = name, b""
-    start = (stem or name).encode("utf-8", "replace")[: MAX_NAME_BYTES - len(ending)]
-    return start.decode("utf-8", "ignore").rstrip(". ") + ending.decode()
+    raw = name.encode()
+    if len(raw) <= MAX_NAME_BYTES:
+        return name
+    stem, dot, extension = raw.rpartition(b".")
+    ending = dot + extension
+    if not stem or len(ending) > MAX_NAME_BYTES // 2:
+        stem, ending = raw, b""
+    return stem[: MAX_NAME_BYTES - len(ending)].decode("utf-8", "ignore").rstrip(". ") + ending.decode()

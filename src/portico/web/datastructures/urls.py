@@ -42,6 +42,7 @@ class URL:
         components: Parts of a URL, instead: scheme, netloc, path, query, fragment, username, password, hostname, port.
     """
 
+    _url: str
     _components: SplitResult | None = None
 
     def __init__(self, url: str = "", scope: Scope | None = None, **components: Any) -> None:

@@ -18,6 +18,9 @@ from portico.web.responses import Response
 if TYPE_CHECKING:
     from portico.web.background import BackgroundTask
 
+WHOLE_BODY = ("http.response.pathsend", "http.response.zerocopysend")
+MAX_CAUSES = 20
+
 RequestResponseEndpoint = Callable[[Request], Awaitable[Response]]
 DispatchFunction = Callable[[Request, RequestResponseEndpoint], Awaitable[Response]]
 
@@ -53,11 +56,11 @@ class BaseHTTPMiddleware:
                 raise TypeError(f"{self.dispatch_func!r} returned None; it has to return a response")
             await response(scope, receive, send)
         except BaseException as error:
-            if call_next.run is not None:
-                await call_next.run.abandon(error)
-            raise
+            if call_next.run is None or not await call_next.run.abandon(error):
+                raise
+            return
         run = call_next.run
-        if run is not None and not run.ended:
+        if run is not None and (not run.ended or run.send_to is None):
             await run.finish()
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -143,34 +146,39 @@ class _Exchange(Run):
             if not _comes_of(error, self.gone):
                 raise
 
-    async def abandon(self, error: BaseException) -> None:
+    async def abandon(self, error: BaseException) -> bool:
         """End the application because the function around it has failed or been cancelled.
 
-        Raises what the application makes of a cancellation that was meant for it, such as the TimeoutError of its own
-        timeout. Else its errors are logged, for the caller has one to raise.
+        Returns whether that was only because the application had seen the client go, and cancelled its own task.
+        Raises what the application makes of another cancellation that was meant for it, such as the TimeoutError of a
+        timeout. Its other errors are logged, for the caller has one to raise.
         """
+        self.incoming.over = True
+        self.send_to = self._refuse
+        self.refuse_waiting(self._gone())
         if self.ended:
-            return
+            return False
         if isinstance(error, GeneratorExit):
             self.ended = True
             self.coroutine.close()
-            return
-        self.incoming.over = True
-        self.send_to = self._refuse
+            return False
         cancelled = isinstance(error, CancelledError)
         self.throw = CancelledError(*error.args) if cancelled else self._gone()
         if self.blocked is not self and not cancelled:
             self.throw = None  # it is not the coroutine that has been sending
-        self.refuse_waiting(self._gone())
         try:
             await self
         except CancelledError:
-            pass
+            return False
         except Exception as inner:
-            if cancelled and self.home is not None and not self.home.cancelling():
+            if cancelled and not self._is_being_cancelled():
                 raise
             if not _comes_of(inner, self.gone):
                 _log(inner)
+        return cancelled and self.incoming.request._is_disconnected and not self._is_being_cancelled()
+
+    def _is_being_cancelled(self) -> bool:
+        return self.home is None or self.home.cancelling() > 0
 
     def _drop(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.body" and message.get("more_body", False):
@@ -184,9 +192,6 @@ class _Exchange(Run):
         if self.gone is None:
             self.gone = ClientDisconnected("the response was dropped by a middleware")
         return self.gone
-
-
-WHOLE_BODY = ("http.response.pathsend", "http.response.zerocopysend")
 
 
 class _Incoming:
@@ -308,15 +313,17 @@ class _StreamingResponse(Response):
             await self.background()
 
 
-def _comes_of(error: BaseException | None, cause: BaseException | None) -> bool:
-    """Tell whether an exception is there only because of another."""
-    if error is None or cause is None:
-        return False
-    if error is cause:
-        return True
-    if isinstance(error, BaseExceptionGroup):
-        return all(_comes_of(inner, cause) for inner in error.exceptions)
-    return _comes_of(error.__cause__, cause) or (isinstance(error, ClientDisconnected) and error.__context__ is cause)
+def _comes_of(error: BaseException | None, told: ClientDisconnected | None) -> bool:
+    """Tell whether an exception is there only because the application was told that the client has gone."""
+    for _ in range(MAX_CAUSES):
+        if error is None or told is None:
+            return False
+        if error is told or (isinstance(error, ClientDisconnected) and error.__context__ is told):
+            return True
+        if isinstance(error, BaseExceptionGroup):
+            return all(_comes_of(inner, told) for inner in error.exceptions)
+        error = error.__cause__
+    return False
 
 
 def _log(error: Exception) -> None:

@@ -266,10 +266,10 @@ class CompressingSend:
         if self.head:
             await self._head(start, b"", False)
             return
-        self.encoder = encoder = self.factory()
-        await self.send(self._encoded_start(start, None))
         file = await run_in_threadpool(open, message["path"], "rb")
         try:
+            self.encoder = encoder = self.factory()
+            await self.send(self._encoded_start(start, None))
             more = True
             while more:
                 body, more = await run_in_threadpool(_encoded_piece, file, encoder)

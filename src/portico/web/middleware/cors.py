@@ -5,6 +5,7 @@ the list of fields. Every response says `Vary: Origin`, for a cache must not han
 """
 
 import re
+import warnings
 from collections.abc import Awaitable, Collection, Mapping
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,13 @@ class CORSMiddleware:
     ) -> None:
         self.app = app
         self.allow_origins = _names(allow_origins)
+        for origin in self.allow_origins:
+            if origin not in ("*", NULL_ORIGIN) and ("*" in origin or origin.count("/") != 2):
+                warnings.warn(
+                    f"CORSMiddleware: no browser sends the origin {origin!r}: it is scheme, '://', host and port,"
+                    " without a path or a slash at the end; a pattern goes into allow_origin_regex",
+                    stacklevel=2,
+                )
         self.allow_methods = _names(allow_methods)
         if "*" in self.allow_methods:
             self.allow_methods = ALL_METHODS

@@ -166,7 +166,8 @@ class CSRFMiddleware:
         sent = field_value(scope["headers"], self._header_name)
         if sent is None:
             content_type = field_value(scope["headers"], b"content-type") or b""
-            text = await ahead.find_field(content_type.decode("latin-1"), self.field_name, self.max_form_size)
+            kind = content_type.decode("latin-1")
+            text = await ahead.find_field(scope, kind, self.field_name, self.max_form_size)
             if text is None:
                 return "the request has no token"
             sent = text.encode("utf-8")

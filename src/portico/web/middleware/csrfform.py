@@ -3,13 +3,14 @@
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from portico.asgi import Message, Receive
+from portico.asgi import Message, Receive, Scope
 from portico.codec.events import Fault
 from portico.codec.multipart import PART_END, MultipartReader, Part
 from portico.codec.multipart import Limits as MultipartLimits
 from portico.codec.urlencoded import Limits as UrlencodedLimits
 from portico.codec.urlencoded import UrlencodedReader
 from portico.http.media_types import parse_media_type
+from portico.web.middleware.taken import taken_before
 
 Feed = Callable[[bytes, bool], str | None]
 
@@ -17,29 +18,33 @@ Feed = Callable[[bytes, bool], str | None]
 class ReadAhead:
     """A `receive` that gives first the messages that were read ahead, then those that come."""
 
-    __slots__ = ("messages", "receive")
+    __slots__ = ("__wrapped__", "messages")
 
     def __init__(self, receive: Receive) -> None:
-        self.receive = receive
+        self.__wrapped__ = receive  # the body is passed on as it is
         self.messages: deque[Message] = deque()
 
     def __call__(self) -> Awaitable[Message]:
-        return self._again() if self.messages else self.receive()
+        return self._again() if self.messages else self.__wrapped__()
 
     async def _again(self) -> Message:
         return self.messages.popleft()
 
-    async def find_field(self, content_type: str, name: str, max_size: int) -> str | None:
+    async def find_field(self, scope: Scope, content_type: str, name: str, max_size: int) -> str | None:
         """Return the field of the form, or None if the first `max_size` bytes have none or the body is no form."""
         feed = _reader(content_type, name, max_size)
         if feed is None:
             return None
+        known = taken_before(scope, self.__wrapped__)
         size = 0
         while size < max_size:
-            message = await self.receive()
-            self.messages.append(message)
-            if message["type"] != "http.request":
-                return None
+            if known:
+                message = known.pop(0)
+            else:
+                message = await self.__wrapped__()
+                self.messages.append(message)
+                if message["type"] != "http.request":
+                    return None
             body = message.get("body", b"")
             size += len(body)
             last = not message.get("more_body", False)

@@ -40,6 +40,7 @@ STYLES = """
 body { margin: 0 auto; max-width: 72rem; padding: 2rem 1.25rem 4rem; background: var(--back); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 code, pre, summary { font-family: ui-monospace, "SF Mono", Menlo, Consolas, monospace; font-size: .84rem; }
+header { margin-bottom: 1.2rem; }
 header p { margin: 0; color: var(--soft); }
 h1, h2, h3 { margin: .2rem 0 .6rem; color: var(--bad); font-size: 1.5rem; line-height: 1.25; }
 h2, h3 { font-size: 1.1rem; }
@@ -58,11 +59,15 @@ pre .here { background: var(--glow); }
 mark { background: var(--mark); color: inherit; border-radius: 2px; }
 table { border-top: 1px solid var(--edge); padding: .4rem .8rem; width: 100%; }
 td { vertical-align: top; padding: .1rem .8rem .1rem 0; }
+td:first-child { white-space: nowrap; color: var(--soft); }
 td:last-child { width: 100%; }
 .more { color: var(--soft); font-size: .9rem; }
 """
 
-LIBRARY = tuple(os.path.join(path, "") for path in {*map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))} if path)
+PORTICO = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+LIBRARY = tuple(
+    os.path.join(path, "") for path in (PORTICO, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))) if path
+)
 
 
 def page(error: BaseException, *, scope: Scope | None = None, context_lines: int = 9, show_locals: bool = False) -> str:

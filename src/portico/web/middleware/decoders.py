@@ -11,6 +11,8 @@ from portico.web.middleware.encoders import INSTALL
 ZSTD_WINDOW_LOG = 23
 # A zstd block of four bytes can stand for 128 KiB, so zstandard, which knows no bound, gets few bytes at a time.
 ZSTANDARD_STEP = 256
+# A gzip file of 20 bytes stands for nothing but work.
+MAX_GZIP_MEMBERS = 1000
 
 
 class BadEncoding(Exception):
@@ -44,6 +46,7 @@ class ZlibDecoder:
     def __init__(self, coding: str) -> None:
         self.is_gzip = coding == "gzip"
         self.stream: Any = None
+        self.members = 0
         self.rest = b""
         self.finished = False
 
@@ -57,6 +60,9 @@ class ZlibDecoder:
             if self.stream is None:
                 if len(self.rest) < 2 and not self.is_gzip:
                     return b""
+                self.members += 1
+                if self.members > MAX_GZIP_MEMBERS:
+                    raise BadEncoding
                 self.stream = zlib.decompressobj(self._window())
                 self.finished = False
             try:
@@ -168,6 +174,7 @@ class ZstandardDecoder:
         self.error = zstandard.ZstdError
         self.stream = zstandard.ZstdDecompressor(max_window_size=1 << ZSTD_WINDOW_LOG).decompressobj()
         self.rest = memoryview(b"")
+        self.ready = b""
 
     @property
     def finished(self) -> bool:
@@ -179,20 +186,22 @@ class ZstandardDecoder:
         self.rest = memoryview(bytes(self.rest) + data)
 
     def read(self, limit: int) -> bytes:
-        """Return `limit` bytes at most, and what the last step gave beyond."""
-        pieces: list[bytes] = []
-        size = 0
+        """Return `limit` bytes at most."""
+        ready = [self.ready]
+        size = len(self.ready)
         try:
             while self.rest and size < limit and not self.stream.eof:
                 piece = self.stream.decompress(self.rest[:ZSTANDARD_STEP])
                 self.rest = self.rest[ZSTANDARD_STEP:]
-                pieces.append(piece)
+                ready.append(piece)
                 size += len(piece)
         except self.error as error:
             raise BadEncoding from error
         if self.stream.eof and (self.rest or self.stream.unused_data):
             raise BadEncoding
-        return b"".join(pieces)
+        joined = b"".join(ready)
+        self.ready = joined[limit:]
+        return joined[:limit]
 
 
 def decoder_factories() -> dict[str, Callable[[], Decoder]]:

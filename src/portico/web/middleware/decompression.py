@@ -9,6 +9,7 @@ from portico.web.middleware.decoders import BadEncoding, Decoder, decoder_factor
 from portico.web.middleware.fields import joined_value
 from portico.web.middleware.negotiation import ALIASES
 from portico.web.middleware.refusal import refuse
+from portico.web.middleware.taken import taken_before
 
 # A piece of body: one step of the event loop decodes no more.
 PIECE_SIZE = 64 * 1024
@@ -77,6 +78,7 @@ class RequestDecompressionMiddleware:
         hidden = (b"content-encoding", b"content-length")
         scope["headers"] = [field for field in scope["headers"] if field[0] not in hidden]
         body = DecodedBody(receive, factory(), self.max_size, self.max_ratio)
+        body.waiting = taken_before(scope, receive)
         watch = watched(send)
         try:
             await self.app(scope, body, watch)
@@ -92,9 +94,11 @@ class DecodedBody:
 
     def __init__(self, receive: Receive, decoder: Decoder, max_size: int, max_ratio: int) -> None:
         self.receive = receive
+        self.waiting: list[Message] = []  # what a layer outside has taken from `receive`
         self.decoder = decoder
         self.max_size = max_size
         self.max_ratio = max_ratio
+        self.data = memoryview(b"")  # what has come and is still to be decoded
         self.taken = 0
         self.given = 0
         self.more = True
@@ -110,19 +114,22 @@ class DecodedBody:
             piece = self._piece()
             if piece:
                 return {"type": "http.request", "body": piece, "more_body": True}
+            if self.data:
+                # A decoder copies what it has not come to yet, so it gets little at a time.
+                self.decoder.feed(bytes(self.data[:PIECE_SIZE]))
+                self.data = self.data[PIECE_SIZE:]
+                continue
             if not self.more:
                 if self.taken and not self.decoder.finished:
                     raise self._failed(400, "The request's body ends before its content-encoding does")
                 self.ended = True
                 return {"type": "http.request", "body": b"", "more_body": False}
-            message = await self.receive()
+            message = self.waiting.pop(0) if self.waiting else await self.receive()
             if message["type"] != "http.request":
                 return message
-            data = message.get("body", b"")
-            self.taken += len(data)
+            self.data = memoryview(message.get("body", b""))
+            self.taken += len(self.data)
             self.more = message.get("more_body", False)
-            if data:
-                self.decoder.feed(data)
 
     def _piece(self) -> bytes:
         try:

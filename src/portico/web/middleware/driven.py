@@ -91,6 +91,9 @@ class Sending:
 
     def __await__(self) -> Generator[Any, None, None]:
         run = self.run
+        if run.send_to is not None:  # since `send` was called
+            yield from run.send_to(self.message).__await__()
+            return
         if run.stepping and current_task() is run.task:
             run.message = self.message
             yield run  # reaches `Run.__await__`, which does not go on before the next message is wanted
@@ -150,8 +153,7 @@ class Run:
 
     def __await__(self) -> Steps:
         self.release()
-        if self.ended and not self.inbox:
-            return None
+        message: Message | None
         coroutine = self.coroutine
         self.task = task = current_task()
         context = None if task is self.home or self.apart else _context_of(self.home)
@@ -186,7 +188,8 @@ class Run:
                     error = None
                 if waited_for is self:
                     self.blocked = self
-                    return self.message
+                    message, self.message = self.message, None
+                    return message
                 if (
                     self.send_to is None
                     and type(waited_for) is not Wait
@@ -196,6 +199,8 @@ class Run:
                     waited_for = Wait(waited_for)
                     self.own_wait = True
                 self.blocked = waited_for
+                if self.inbox and (waited_for is None or type(waited_for) is Wait):
+                    continue  # a task that started at once has sent something
             elif type(self.blocked) is Wait:
                 self.blocked._asyncio_future_blocking = True
             try:

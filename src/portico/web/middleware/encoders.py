@@ -7,7 +7,8 @@ from typing import Protocol
 
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
 INSTALL = "pip install 'portico[compression]'"
-# RFC 9659: decoders need not keep more than 8 MiB, which is what level 19 asks for.
+# 512 KiB: each stream that is open keeps its window, and there may be thousands. RFC 9659 allows zstd 8 MiB.
+WINDOW_LOG = 19
 LEVELS = {"gzip": (0, 9), "br": (0, 11), "zstd": (1, 19)}
 
 
@@ -71,7 +72,7 @@ def _brotli(level: int) -> Callable[[], Encoder]:
         __slots__ = ("stream",)
 
         def __init__(self) -> None:
-            self.stream = brotli.Compressor(quality=level)
+            self.stream = brotli.Compressor(quality=level, lgwin=WINDOW_LOG)
 
         def encode(self, data: bytes, last: bool) -> bytes:
             stream = self.stream
@@ -84,9 +85,10 @@ def _brotli(level: int) -> Callable[[], Encoder]:
 
 def _zstd(level: int) -> Callable[[], Encoder]:
     try:
-        from compression.zstd import ZstdCompressor  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        from compression.zstd import CompressionParameter, ZstdCompressor  # type: ignore[import-not-found, import-untyped, unused-ignore]
     except ImportError:
         return _zstandard(level)
+    options = {CompressionParameter.compression_level: level, CompressionParameter.window_log: WINDOW_LOG}
 
     class ZstdEncoder:
         """RFC 8878."""
@@ -94,7 +96,7 @@ def _zstd(level: int) -> Callable[[], Encoder]:
         __slots__ = ("stream",)
 
         def __init__(self) -> None:
-            self.stream = ZstdCompressor(level)
+            self.stream = ZstdCompressor(options=options)
 
         def encode(self, data: bytes, last: bool) -> bytes:
             stream = self.stream
@@ -108,6 +110,7 @@ def _zstandard(level: int) -> Callable[[], Encoder]:
         import zstandard
     except ImportError as error:
         raise ImportError(f"the coding 'zstd' needs Python 3.14 or the package zstandard: {INSTALL}") from error
+    parameters = zstandard.ZstdCompressionParameters.from_level(level, window_log=WINDOW_LOG)
     block, finish = zstandard.COMPRESSOBJ_FLUSH_BLOCK, zstandard.COMPRESSOBJ_FLUSH_FINISH
 
     class ZstandardEncoder:
@@ -117,7 +120,7 @@ def _zstandard(level: int) -> Callable[[], Encoder]:
 
         def __init__(self) -> None:
             # One compressor a stream: it must not work in two threads at once.
-            self.stream = zstandard.ZstdCompressor(level=level).compressobj()
+            self.stream = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
 
         def encode(self, data: bytes, last: bool) -> bytes:
             return self.stream.compress(data) + self.stream.flush(finish if last else block)

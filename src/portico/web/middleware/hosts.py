@@ -96,7 +96,7 @@ def location(scope: Scope, scheme: str, authority: str) -> str:
     """Return the request's URL with another scheme and authority, made from its parts."""
     from urllib.parse import quote
 
-    query = scope.get("query_string", b"").decode("latin-1")
+    query = quote(scope.get("query_string", b""), safe="/?:@!$&'()*+,;=~-._%[]")
     path = quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
     if path[:1] != "/":  # of a target such as "*": it must not become part of the authority
         path = "/" + path

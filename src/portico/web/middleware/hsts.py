@@ -37,7 +37,7 @@ class HSTSMiddleware:
         self.field = (FIELD, value.encode("ascii"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["scheme"] != "https":
+        if scope["type"] != "http" or scope.get("scheme") != "https":
             await self.app(scope, receive, send)
             return
 

@@ -9,6 +9,7 @@ from portico.web.middleware.trustedhost import INVALID_HOST
 from portico.web.responses import RedirectResponse
 
 SECURE = {"http": "https", "ws": "wss"}
+DEFAULT_SCHEMES = {"http": "http", "websocket": "ws"}  # ASGI's, for a scope that has none
 STANDARD_PORTS = (80, 443)
 
 
@@ -29,14 +30,15 @@ class HTTPSRedirectMiddleware:
         self.hosts = AllowedHosts(names_of(allowed_hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or scope["scheme"] not in SECURE:
+        secure = SECURE.get(scope.get("scheme") or DEFAULT_SCHEMES.get(scope["type"], ""))
+        if secure is None:
             await self.app(scope, receive, send)
             return
         authority = self._authority(scope)
         if authority is None:
             await refuse(scope, receive, send, 400, INVALID_HOST)
             return
-        response = RedirectResponse(location(scope, SECURE[scope["scheme"]], authority), status_code=307)
+        response = RedirectResponse(location(scope, secure, authority), status_code=307)
         await respond(response, scope, receive, send)
 
     def _authority(self, scope: Scope) -> str | None:

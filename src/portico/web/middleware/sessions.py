@@ -138,7 +138,7 @@ class SessionMiddleware:
         store: "SessionStore | None" = None,
     ) -> None:
         self.app = app
-        self.signer = _signer(secret_key)
+        self.signer, self._bad_signature = _signer(secret_key)
         self.session_cookie = session_cookie
         self.max_age = max_age
         self.path = path
@@ -221,11 +221,9 @@ class SessionMiddleware:
         """Return what was signed, or None where there is nothing, or the signature is not ours or too old."""
         if value is None:
             return None
-        from itsdangerous import BadSignature
-
         try:
             return self.signer.unsign(value, max_age=self.max_age)
-        except BadSignature:
+        except self._bad_signature:
             return None
 
     def _signed_cookie(self, value: bytes) -> bytes:
@@ -238,9 +236,10 @@ class SessionMiddleware:
         return pair + self._kept_flags
 
 
-def _signer(secret_key: "str | Secret | Sequence[str | Secret]") -> "TimestampSigner":
+def _signer(secret_key: "str | Secret | Sequence[str | Secret]") -> "tuple[TimestampSigner, type[Exception]]":
+    """Return what signs, and what it raises for a signature that is not good."""
     try:
-        from itsdangerous import TimestampSigner
+        from itsdangerous import BadSignature, TimestampSigner
     except ImportError as error:
         raise ImportError(
             "SessionMiddleware needs the package itsdangerous: pip install 'portico[sessions]'"
@@ -248,7 +247,7 @@ def _signer(secret_key: "str | Secret | Sequence[str | Secret]") -> "TimestampSi
     keys = [str(key) for key in secret_key] if isinstance(secret_key, list | tuple) else [str(secret_key)]
     if not keys or not all(keys):
         raise ValueError("SessionMiddleware needs a secret_key that is not empty: anybody could sign a session with it")
-    return TimestampSigner(keys[::-1])  # which signs with the last
+    return TimestampSigner(keys[::-1]), BadSignature  # which signs with the last key
 
 
 def _decoded(data: bytes) -> str | None:

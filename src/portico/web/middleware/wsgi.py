@@ -129,12 +129,17 @@ class WSGIResponder:
 
     def write(self, data: bytes) -> None:
         """Send a part of the body."""
-        if not self.started:
-            if self.start is None:
-                raise WSGIProtocolError("the body began before start_response() was called")
-            self.started = True
-            self.in_loop(_sent(self.send, self.start))
+        self.begin()
         self.in_loop(_sent(self.send, {"type": "http.response.body", "body": data, "more_body": True}))
+
+    def begin(self) -> None:
+        """Send the start of the response, once."""
+        if self.started:
+            return
+        if self.start is None:
+            raise WSGIProtocolError("the WSGI application did not call start_response() before it gave the body")
+        self.started = True
+        self.in_loop(_sent(self.send, self.start))
 
     def wsgi(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> None:
         """Call the application and send what it returns. Runs in the thread."""
@@ -143,8 +148,7 @@ class WSGIResponder:
             for part in parts:
                 if part:
                     self.write(part)
-            if not self.started:
-                self.write(b"")
+            self.begin()
         finally:
             close = getattr(parts, "close", None)
             if close is not None:
