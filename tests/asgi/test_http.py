@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import inspect
+import socket
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
@@ -191,6 +192,33 @@ def test_a_client_that_leaves_in_its_body_is_a_disconnect(body: bytes) -> None:
         while messages[-1]["type"] != "http.disconnect":
             assert messages[-1]["more_body"]
             messages.append(notes.get(timeout=5))
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_an_application_that_ends_at_the_disconnect_has_done_nothing_wrong(
+    started: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """http.disconnect: the application may stop there, in the middle of a response or before it; nothing is logged."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        if started:
+            await send(START)
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await receive()
+        notes.put(await receive())
+
+    wrapped, notes = noted(app)
+    with live(wrapped) as server, Wire(server.port) as wire:
+        wire.send(GET)
+        wire.socket.shutdown(socket.SHUT_WR)
+        assert notes.get(timeout=5) == {"type": "http.disconnect"}
+        rest = b""
+        while data := wire.socket.recv(4096):
+            rest += data
+        assert (b"\r\n1\r\nx\r\n" in rest) is started
+        assert not rest.endswith(b"0\r\n\r\n")
+        assert b"500" not in rest
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_receive_after_the_response_is_a_disconnect() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Coroutine
 from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar
@@ -149,6 +150,15 @@ def test_charsets_that_python_lacks_are_not_looked_up_for_ever(monkeypatch: pyte
     assert len(looked_up) == charset.MAX_UNKNOWN_LOOKUPS
     find_charset("koi8-r")
     assert looked_up[-1] == "koi8-r"
+
+
+@pytest.mark.parametrize("repeated", [";", ';"', '; a="\\', "; ", ";a=", "; boundary=B", '"', "\\", ";=", '; a="b"'])
+def test_a_hostile_content_type_takes_no_time_to_speak_of(repeated: str) -> None:
+    value = "multipart/form-data; x" + repeated * (MIB // len(repeated))
+    begun = time.process_time()
+    with pytest.raises(MultiPartException):
+        run(MultiPartParser(Headers({"content-type": value}), pieces(b"x")).parse())
+    assert time.process_time() - begun < 5
 
 
 # --- what is refused -----------------------------------------------------------------------------

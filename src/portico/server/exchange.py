@@ -77,12 +77,14 @@ class Exchange(Call):
         """Log what is the application's fault, and see to it that there is an answer."""
         if error is None and self.state == COMPLETE:
             return
-        if isinstance(error, ClientDisconnected) and self.gone:
-            return
+        if error is None or isinstance(error, ClientDisconnected):
+            if self.gone:
+                return
+            if self.hung_up:  # what it was told: it need not answer
+                self.abandon()
+                return
         if error is not None:
             logger.error("Exception in ASGI application", exc_info=error)
-        elif self.gone:
-            return
         elif self.state == WAITING:
             logger.error("ASGI application returned without starting a response: send 'http.response.start' first")
         else:
@@ -95,7 +97,7 @@ class Exchange(Call):
         """Answer 500 where nothing was written yet; otherwise break off so that the client sees it."""
         if self.gone or self.state == COMPLETE:
             return
-        untouched = self.state <= HELD
+        untouched = self.state <= HELD and not self.hung_up
         self.state = COMPLETE
         self.gone = True
         if untouched:

@@ -50,13 +50,17 @@ def find_handler(scope: Scope, error: Exception) -> Callable[..., Any] | None:
     return None
 
 
-async def answer(
+async def answered(
     error: Exception, conn: "Request | WebSocket", scope: Scope, receive: Receive, send: ResponseWatch
-) -> None:
-    """Let the exception's handler answer the request; raises the exception again if it has none."""
+) -> bool:
+    """Let the exception's handler answer the request; return False if it has none.
+
+    Raises:
+        RuntimeError: If there is a handler, but the response has already started.
+    """
     handler = find_handler(scope, error)
     if handler is None:
-        raise error
+        return False
     if send.started:
         raise RuntimeError("Caught handled exception, but response already started.") from error
     if is_async_callable(handler):
@@ -66,6 +70,7 @@ async def answer(
     if response is not None:
         await response(scope, receive, send)
     error.__traceback__ = None  # its frames hold the request and everything it refers to
+    return True
 
 
 def wrap_app_handling_exceptions(app: ASGIApp, conn: "Request | WebSocket") -> ASGIApp:
@@ -76,7 +81,8 @@ def wrap_app_handling_exceptions(app: ASGIApp, conn: "Request | WebSocket") -> A
         try:
             await app(scope, receive, watch)
         except Exception as error:
-            await answer(error, conn, conn.scope, receive, watch)
+            if not await answered(error, conn, conn.scope, receive, watch):
+                raise
 
     return wrapped_app
 
@@ -123,7 +129,8 @@ class HandledExceptions:
         try:
             await self.app(scope, receive, watch)
         except Exception as error:
-            await answer(error, _connection(scope, receive, send), scope, receive, watch)
+            if not await answered(error, _connection(scope, receive, send), scope, receive, watch):
+                raise
         finally:
             if outer is not None:
                 scope[HANDLERS_SCOPE_KEY] = outer

@@ -11,7 +11,7 @@ told how much of the body was read before it came.
 import types
 import weakref
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Generator, Iterator
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import Message, Receive, Scope
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 SCOPE_KEY = "portico.incoming"
 # How many times a `receive()` that only lets others run, as `sleep(0)` does, is gone on with.
 MOST_ROUNDS = 4
-FUNCTIONS = (types.FunctionType, types.MethodType)
+FUNCTIONS = frozenset((types.FunctionType, types.MethodType, types.BuiltinMethodType))
 
 
 class Incoming:
     """What was read of one body: through its source, a `receive`, or through what passes that on."""
 
-    __slots__ = ("body", "complete", "disconnected", "ended", "form", "held_bytes", "pending", "size_bytes", "source")
+    # Made for each body that is read: what most of them do not change is set here.
+    pending: Sequence[Message] = ()  # taken, but not read yet
+    held_bytes = 0  # in `pending`
+    size_bytes = 0  # that were taken
+    complete = False  # the last message has been taken
+    ended = False  # all of it has been read
+    disconnected = False
+    body: bytes | None = None  # where it was read as a whole
+    form: "FormData | None" = None
 
     def __init__(self, source: Receive) -> None:
         # The server's `receive` knows the scope, which has this: a strong reference would keep every body until the
@@ -38,14 +46,6 @@ class Incoming:
             self.source = weakref.ref(source)
         except TypeError:
             self.source = lambda: source
-        self.pending: list[Message] = []  # taken, but not read yet
-        self.held_bytes = 0  # in `pending`
-        self.size_bytes = 0  # that were taken
-        self.complete = False  # the last message has been taken
-        self.ended = False  # all of it has been read
-        self.disconnected = False
-        self.body: bytes | None = None  # where it was read as a whole
-        self.form: FormData | None = None
 
     def take(self, message: Message) -> bytes:
         """Note a message of the body that was just received; return what it has of it."""
@@ -58,11 +58,11 @@ class Incoming:
     def hold(self, message: Message) -> None:
         """Keep a message of the body that was just received for the next reader."""
         self.held_bytes += len(self.take(message))
-        self.pending.append(message)
+        self.pending = [*self.pending, message]
 
     def release(self) -> Message:
         """Return the oldest message that was kept."""
-        message = self.pending.pop(0)
+        message, *self.pending = self.pending
         self.held_bytes -= len(message.get("body", b""))
         return message
 
@@ -70,7 +70,7 @@ class Incoming:
         """Return as messages what the next reader would be given."""
         if self.body is not None:
             return [{"type": "http.request", "body": self.body, "more_body": False}]
-        return self.pending
+        return list(self.pending)
 
 
 def find(scope: Scope, receive: Receive) -> Incoming | None:
@@ -78,13 +78,14 @@ def find(scope: Scope, receive: Receive) -> Incoming | None:
     noted: Incoming | None = scope.get(SCOPE_KEY)
     if noted is None or noted.source() is receive:
         return noted
-    links = list(chain(receive))
-    if noted.source() is not links[-1]:
+    if noted.source() is not source_of(receive):
         return None
-    for link in links:
+    link: Any = receive
+    while link is not None:
         replayed = getattr(link, "replayed", None)
         if replayed is not None:
             replayed(noted.size_bytes)
+        link = wrapped_by(link)
     return noted
 
 
@@ -92,20 +93,23 @@ def find_or_note(scope: Scope, receive: Receive) -> Incoming:
     """Return what was noted in the scope for `receive`; note that reading begins, if there is nothing."""
     noted = find(scope, receive)
     if noted is None:
-        *_, source = chain(receive)
-        noted = scope[SCOPE_KEY] = Incoming(source)
+        noted = scope[SCOPE_KEY] = Incoming(source_of(receive))
     return noted
 
 
-def chain(receive: Receive) -> Iterator[Any]:
-    """Give `receive`, what it passes on, what that passes on and so on.
+def source_of(receive: Receive) -> Receive:
+    """Return what `receive` passes on in the end, which may be itself."""
+    while (inner := wrapped_by(receive)) is not None:
+        receive = inner
+    return receive
 
-    A function is the end, for one that was made with `functools.wraps` says nothing about what it does to the body.
+
+def wrapped_by(receive: Receive) -> Receive | None:
+    """Return what `receive` says that it passes on.
+
+    A function passes nothing on: one made with `functools.wraps` does not say what it does to the body.
     """
-    link: Any = receive
-    while link is not None:
-        yield link
-        link = None if isinstance(link, FUNCTIONS) else getattr(link, "__wrapped__", None)
+    return None if type(receive) in FUNCTIONS else getattr(receive, "__wrapped__", None)
 
 
 class Replay:

@@ -146,29 +146,21 @@ class Request(HTTPConnection[StateT]):
         noted = find_or_note(self.scope, self._receive)
         body = noted.body
         if body is None:
-            body = await self._rest(noted)
+            if type(self).stream is not Request.stream:  # a subclass has a way of its own to read
+                body = b"".join([part async for part in self.stream()])
+            elif self._stream_consumed or noted.ended:
+                raise _consumed()
+            else:
+                body = await self._next_part(noted)
+                if not noted.ended:
+                    parts = [body]
+                    while not noted.ended:
+                        parts.append(await self._next_part(noted))
+                    body = b"".join(parts)
             if len(body) == noted.size_bytes:  # and nothing of it was streamed before
                 noted.body = body
         self._body = body
         return body
-
-    async def _rest(self, noted: Incoming) -> bytes:
-        """Return what has not been read of the body."""
-        parts = []
-        if type(self).stream is not Request.stream:  # a subclass has a way of its own to read
-            async with aclosing(self.stream()) as stream:
-                async for part in stream:
-                    parts.append(part)
-            return b"".join(parts)
-        if self._stream_consumed or noted.ended:
-            raise _consumed()
-        first = await self._next_part(noted)
-        if noted.ended:
-            return first
-        parts.append(first)
-        while not noted.ended:
-            parts.append(await self._next_part(noted))
-        return b"".join(parts)
 
     async def json(self) -> Any:
         """Return what the body means as JSON.

@@ -40,10 +40,11 @@ NULL_ORIGIN = "null"
 class Grant:
     """What one origin's responses get. As a function it adds the same to the fields of an error response."""
 
-    __slots__ = ("fields",)
+    __slots__ = ("fields", "names")
 
     def __init__(self, fields: list[Field]) -> None:
         self.fields = fields
+        self.names = {name for name, _ in fields}
 
     def __call__(self, headers: "MutableHeaders") -> None:
         for name, value in self.fields:
@@ -52,16 +53,13 @@ class Grant:
 
     def added_to(self, message: Message) -> Message:
         """Return the start of a response with the fields in place of what the application set itself."""
-        granted = self.fields
         fields = list(message.get("headers", ()))
         for name, _ in fields:
             if name in OWN_FIELDS:
-                names = {name for name, _ in granted}
-                fields = [field for field in fields if field[0] not in names]
-                fields += granted
+                fields = [field for field in fields if field[0] not in self.names] + self.fields
                 vary_on(fields, b"Origin")
                 return with_fields(message, fields)
-        fields += granted
+        fields += self.fields
         fields.append(VARY_ORIGIN)
         return with_fields(message, fields)
 
@@ -189,9 +187,7 @@ class CORSMiddleware:
         if requested_headers is not None:
             if self.allow_all_headers:
                 headers["Access-Control-Allow-Headers"] = requested_headers
-            elif not {name.strip() for name in requested_headers.lower().split(",")}.issubset(
-                ["", *self.allow_headers]
-            ):
+            elif not _members(requested_headers).issubset(self.allow_headers):
                 refused.append("headers")
         if "access-control-request-private-network" in request_headers:
             if self.allow_private_network:

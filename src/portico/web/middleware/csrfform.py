@@ -5,10 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from portico.asgi import Message, Receive, Scope
 from portico.codec.events import Fault
-from portico.codec.multipart import PART_END, MultipartReader, Part
-from portico.codec.multipart import Limits as MultipartLimits
-from portico.codec.urlencoded import Limits as UrlencodedLimits
-from portico.codec.urlencoded import UrlencodedReader
+from portico.codec.urlencoded import Limits, UrlencodedReader
 from portico.http.media_types import parse_media_type
 from portico.web.middleware.taken import taken_before
 
@@ -64,7 +61,7 @@ def _reader(content_type: str, name: str, max_size: int) -> Feed | None:
 
 
 def _urlencoded(name: str, max_size: int) -> Feed:
-    reader = UrlencodedReader(UrlencodedLimits(field=max_size))
+    reader = UrlencodedReader(Limits(field=max_size))
 
     def feed(data: bytes, last: bool) -> str | None:
         events = reader.feed(data)
@@ -79,7 +76,9 @@ def _urlencoded(name: str, max_size: int) -> Feed:
 
 
 def _multipart(boundary: str, name: str) -> Feed:
-    reader = MultipartReader(boundary, MultipartLimits())
+    from portico.codec.multipart import PART_END, Limits, MultipartReader, Part  # imports what few programs need
+
+    reader = MultipartReader(boundary, Limits())
     value: bytearray | None = None
 
     def feed(data: bytes, last: bool) -> str | None:

@@ -7,7 +7,6 @@ time by `window / limit`, and is refused if it would come to lie more than `wind
 import math
 import time
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address
 from typing import Any, NamedTuple, Protocol
 
 from portico.asgi import ASGIApp, Message, PorticoError, Receive, Scope, Send
@@ -92,6 +91,8 @@ def client_address(scope: Scope) -> str | None:
     host: str = client[0]
     if ":" not in host:
         return host
+    from ipaddress import IPv6Address
+
     try:
         address = IPv6Address(host)
     except ValueError:

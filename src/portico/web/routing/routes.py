@@ -12,7 +12,7 @@ from portico.web.concurrency import is_async_callable, run_in_threadpool
 from portico.web.convertors import Convertor
 from portico.web.datastructures import URLPath
 from portico.web.exceptions import HTTPException
-from portico.web.handling import ResponseWatch, answer
+from portico.web.handling import ResponseWatch, answered
 from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.requests import Request
@@ -43,7 +43,8 @@ def request_response(func: Callable[[Request], Awaitable[Response] | Response]) 
                 raise TypeError(f"{get_name(func)!r} returned None: an endpoint returns a response")
             await response(scope, receive, watch)
         except Exception as error:
-            await answer(error, request, scope, receive, watch)
+            if not await answered(error, request, scope, receive, watch):
+                raise
 
     return app
 
@@ -60,7 +61,8 @@ def websocket_session(func: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
         try:
             await func(session)
         except Exception as error:
-            await answer(error, session, scope, receive, ResponseWatch(send))
+            if not await answered(error, session, scope, receive, ResponseWatch(send)):
+                raise
 
     return app
 
