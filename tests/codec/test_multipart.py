@@ -93,6 +93,7 @@ CASES = {
     "an extended name": (form((b"Content-Disposition: form-data; name*=utf-8''a", b"1")), [Fault(400, UNNAMED)]),
     "an attachment": (form((b'Content-Disposition: attachment; name="a"', b"1")), [Fault(400, INVALID)]),
     "two dispositions": (form((FIELD + b"\r\n" + FIELD, b"1")), [Fault(400, INVALID)]),
+    "an empty disposition and another": (form((b"Content-Disposition:\r\n" + FIELD, b"1")), [Fault(400, INVALID)]),
     "a length of the part": (
         form((FIELD + b"\r\nContent-Length: -1", b"1")),  # RFC 7578 §4.8: ignored
         [WITH_LENGTH, b"1", PART_END, END],

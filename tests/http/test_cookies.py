@@ -31,7 +31,9 @@ def test_a_cookie_may_be_a_name_and_a_value_only() -> None:
     assert set_cookie("a", max_age=0) == 'a=""; Max-Age=0'
 
 
-@pytest.mark.parametrize("value", ["", "abc", "a b", "a;b", "a,b", 'a"b', "a\\b", "é", "=", "[1, 2]", "!#$%&'*+-.^_`|~:"])
+@pytest.mark.parametrize(
+    "value", ["", "abc", "a b", "a;b", "a,b", 'a"b', "a\\b", "é", "=", "[1, 2]", "!#$%&'*+-.^_`|~:"]
+)
 def test_values_are_quoted_as_the_standard_library_does(value: str) -> None:
     cookie: SimpleCookie = SimpleCookie()
     cookie["a"] = value

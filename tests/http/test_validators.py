@@ -28,7 +28,7 @@ AFTER = b"Sun, 06 Nov 1994 08:49:38 GMT"
         (b" * ", b'"abc"', True, True),
         (b'"*"', b'"abc"', False, False),
         (b'junk, "abc"', b'"abc"', True, True),
-        (b'abc', b'"abc"', False, False),
+        (b"abc", b'"abc"', False, False),
         (b'"abc', b'"abc"', False, False),
         (b"", b'"abc"', False, False),
     ],

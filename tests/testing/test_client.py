@@ -428,6 +428,14 @@ def test_a_task_in_the_portal_can_be_cancelled() -> None:
         assert cancelled.wait(10)
 
 
+def test_the_portals_own_thread_cannot_wait_for_itself() -> None:
+    with TestClient(hello, lifespan="off") as client:
+        portal = client.portal
+        assert portal is not None
+        with pytest.raises(RuntimeError, match="await the function instead"):
+            portal.call(lambda: portal.call(int))
+
+
 def test_the_loop_is_made_as_the_options_say() -> None:
     made: list[asyncio.AbstractEventLoop] = []
 

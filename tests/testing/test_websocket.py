@@ -279,3 +279,20 @@ def test_no_thread_is_left_by_a_refused_websocket() -> None:
     with pytest.raises(WebSocketDisconnect):
         TestClient(answering({"type": "websocket.close"})).websocket_connect("/").__enter__()
     assert set(threading.enumerate()) == before
+
+
+def test_a_websocket_that_was_never_left_ends_with_the_client() -> None:
+    ended: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            await receive()
+        except asyncio.CancelledError:
+            ended.append("cancelled")
+            raise
+
+    with TestClient(app, lifespan="off") as client:
+        client.websocket_connect("/").__enter__()
+    assert ended == ["cancelled"]

@@ -154,7 +154,7 @@ def test_charsets_that_python_lacks_are_not_looked_up_for_ever(monkeypatch: pyte
 
 @pytest.mark.parametrize("repeated", [";", ';"', '; a="\\', "; ", ";a=", "; boundary=B", '"', "\\", ";=", '; a="b"'])
 def test_a_hostile_content_type_takes_no_time_to_speak_of(repeated: str) -> None:
-    value = "multipart/form-data; x" + repeated * (MIB // len(repeated))
+    value = "multipart/form-data; x" + repeated * (MIB // 4 // len(repeated))
     begun = time.process_time()
     with pytest.raises(MultiPartException):
         run(MultiPartParser(Headers({"content-type": value}), pieces(b"x")).parse())

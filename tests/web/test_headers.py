@@ -87,6 +87,9 @@ def test_setting_keeps_the_place_of_the_first_value() -> None:
     headers["a"] = "x"
     headers["c"] = "y"
     assert headers.items() == [("a", "x"), ("b", "2"), ("c", "y")]
+    headers = MutableHeaders(raw=[*RAW, *RAW])
+    headers["a"] = "x"
+    assert headers.items() == [("a", "x"), ("b", "2"), ("b", "2")]
 
 
 def test_appending_keeps_what_is_there() -> None:

@@ -271,7 +271,13 @@ def test_a_subclass_may_read_in_a_way_of_its_own() -> None:
             async for chunk in super().stream():
                 yield chunk.upper()
 
-    assert run(Shouting(http(), Source(part(b"a", True), part(b"b"))).body()) == b"AB"
+    async def main() -> None:
+        scope, source = http(), Source(part(b"a", True), part(b"b"))
+        assert await Shouting(scope, source).body() == b"AB"
+        with pytest.raises(RuntimeError, match="Stream consumed"):  # what it read is not the body
+            await Request(scope, source).body()
+
+    run(main())
 
 
 def test_a_body_that_a_middleware_read_is_there_for_the_endpoint() -> None:
@@ -363,6 +369,26 @@ def test_a_body_goes_with_its_scope_though_the_source_knows_the_scope() -> None:
         assert run(main())() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("slots", [(), ("__weakref__",)])
+def test_a_method_is_one_source_however_often_it_is_looked_up(slots: tuple[str, ...]) -> None:
+    class Slotted:
+        __slots__ = slots
+
+        async def receive(self) -> Message:
+            return part(b"a")
+
+    async def main() -> None:
+        scope, one, other = http(), Slotted(), Slotted()
+        receive = one.receive
+        await streamed(Request(scope, receive))
+        again = one.receive if slots else receive
+        with pytest.raises(RuntimeError, match="Stream consumed"):
+            await Request(scope, again).body()
+        assert await Request(scope, other.receive).body() == b"a"
+
+    run(main())
 
 
 def test_a_function_that_wraps_in_name_has_a_body_of_its_own() -> None:
@@ -628,6 +654,34 @@ def test_a_body_that_nobody_reads_is_held_up_to_a_bound() -> None:
         assert len(source.messages) == 102 - 4
         assert len(await request.body()) == 1600 * 1024
         assert await request.is_disconnected()
+
+    run(main())
+
+
+def test_many_small_messages_are_held_up_to_a_bound() -> None:
+    async def main() -> None:
+        source = Source(*(part(b"a", True) for _ in range(1000)), part())
+        request = Request(http(), source)
+        assert not await request.is_disconnected()
+        assert len(source.messages) > 700
+        assert await request.body() == b"a" * 1000
+
+    run(main())
+
+
+def test_looking_takes_nothing_from_who_is_reading_meanwhile() -> None:
+    async def main() -> None:
+        queue: asyncio.Queue[Message] = asyncio.Queue()
+        scope = http()
+        reader = asyncio.create_task(Request(scope, queue.get).body())
+        looker = Request(scope, queue.get)
+        for message in (part(b"a", True), part(b"b", True), part(b"c")):
+            await asyncio.sleep(0)
+            queue.put_nowait(message)
+            assert not await looker.is_disconnected()
+        assert await reader == b"abc"
+        queue.put_nowait(GONE)
+        assert await looker.is_disconnected()
 
     run(main())
 

@@ -172,7 +172,7 @@ class _Refused(multipart.MultipartError):  # type: ignore[misc]
 
 
 class _Parser(multipart.PushMultipartParser):  # type: ignore[misc]
-    """The parser below, with our rules for what a part's head may be. What it calls are its hooks for a subclass."""
+    """The parser below, with its two steps for a part's head replaced: were they not called, no part would pass."""
 
     def __init__(self, boundary: bytes, limits: Limits, charset: str) -> None:
         super().__init__(boundary, max_header_size=limits.line + 2)  # it counts the line end, too, until that is there
@@ -195,13 +195,13 @@ class _Parser(multipart.PushMultipartParser):  # type: ignore[misc]
     def _create_segment(self, headerlist: object) -> Part:
         fields, self.fields_of_part = self.fields_of_part, []
         self.head = 0
-        disposition = b""
-        for name, value in fields:
-            if name == b"content-disposition":
-                if disposition:
+        disposition: bytes | None = None
+        for field, value in fields:
+            if field == b"content-disposition":
+                if disposition is not None:
                     raise _Refused(Fault(400, INVALID))
                 disposition = value
-        kind, name, filename = multipart.parse_content_disposition(disposition.decode("latin-1"))
+        kind, name, filename = multipart.parse_content_disposition((disposition or b"").decode("latin-1"))
         if name is None:
             raise _Refused(Fault(400, UNNAMED))
         if kind != "form-data":

@@ -48,7 +48,7 @@ class UrlencodedReader:
         while (end := data.find(b"&", start, stop)) >= 0:
             if len(self.pending) + end - start > most:
                 return self._refuse(events, self._too_large())
-            raw = data[start:end]
+            raw: bytes | bytearray = data[start:end]
             start = end + 1
             if self.pending:
                 self.pending += raw
@@ -71,12 +71,11 @@ class UrlencodedReader:
             self._add(events, self._take_pending())
         return events
 
-    def _take_pending(self) -> bytes:
-        raw = bytes(self.pending)
-        self.pending.clear()
+    def _take_pending(self) -> bytearray:
+        raw, self.pending = self.pending, bytearray()
         return raw
 
-    def _add(self, events: list[Field | Fault], raw: bytes) -> bool:
+    def _add(self, events: list[Field | Fault], raw: bytes | bytearray) -> bool:
         name, _, value = raw.partition(b"=")
         if len(name) + len(value) > self.limits.field:
             self._refuse(events, self._too_large())
@@ -98,10 +97,10 @@ class UrlencodedReader:
         return events
 
 
-def decode(raw: bytes) -> str:
+def decode(raw: bytes | bytearray) -> str:
     """Return the text of a name or value; bytes that are not UTF-8 become U+FFFD."""
     if PLUS in raw:
         raw = raw.replace(b"+", b" ")
     if PERCENT in raw:
-        raw = unquote_to_bytes(raw)
+        raw = unquote_to_bytes(bytes(raw))
     return raw.decode("utf-8", "replace")

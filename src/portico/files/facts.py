@@ -38,7 +38,7 @@ class Facts:
         self.modified = imf_fixdate(int(result.st_mtime)).encode()
         self.validators: tuple[Pair, Pair] = ((b"last-modified", self.modified), (b"etag", self.etag))
         self.content = content
-        self.used = True
+        self.used = False
 
 
 def identity_of(result: os.stat_result) -> tuple[int, int, int, int, int]:

@@ -60,8 +60,9 @@ def _parse_span(part: str, size: int) -> Range | None:
 def _number(text: str) -> int | None:
     if not text.isascii() or not text.isdecimal():
         return None
+    digits = text.lstrip("0") or "0"
     # No file has that many bytes, and `int` takes quadratic time for long texts.
-    return int(text) if len(text) <= 18 else 10**18
+    return int(digits) if len(digits) <= 18 else 10**18
 
 
 def _merge(ranges: list[Range]) -> list[Range]:

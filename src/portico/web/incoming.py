@@ -11,7 +11,8 @@ told how much of the body was read before it came.
 import types
 import weakref
 from asyncio import CancelledError
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import Message, Receive, Scope
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 SCOPE_KEY = "portico.incoming"
 # How many times a `receive()` that only lets others run, as `sleep(0)` does, is gone on with.
 MOST_ROUNDS = 4
+MESSAGE_BYTES = 256  # what a message takes besides its body
 FUNCTIONS = frozenset((types.FunctionType, types.MethodType, types.BuiltinMethodType))
 
 
@@ -29,10 +31,11 @@ class Incoming:
     """What was read of one body: through its source, a `receive`, or through what passes that on."""
 
     # Made for each body that is read: what most of them do not change is set here.
-    pending: Sequence[Message] = ()  # taken, but not read yet
-    held_bytes = 0  # in `pending`
+    pending: "deque[Message] | tuple[()]" = ()  # taken, but not read yet
+    held_bytes = 0  # in `pending`, about
     size_bytes = 0  # that were taken
     complete = False  # the last message has been taken
+    reading = False  # somebody waits for the next message
     ended = False  # all of it has been read
     disconnected = False
     body: bytes | None = None  # where it was read as a whole
@@ -41,11 +44,29 @@ class Incoming:
     def __init__(self, source: Receive) -> None:
         # The server's `receive` knows the scope, which has this: a strong reference would keep every body until the
         # garbage collector runs. Whoever asks has the source, so it is alive.
-        self.source: Callable[[], Receive | None]
+        self.function: Callable[..., Any] | None = None
+        self.owner: Callable[[], object]
+        if type(source) is types.MethodType:  # made anew each time that it is looked up
+            try:
+                self.owner = weakref.ref(source.__self__)
+                self.function = source.__func__
+                return
+            except TypeError:
+                pass
         try:
-            self.source = weakref.ref(source)
+            self.owner = weakref.ref(source)
         except TypeError:
-            self.source = lambda: source
+            self.owner = lambda: source
+
+    def came_from(self, source: Receive) -> bool:
+        """Tell whether it was read from this source."""
+        if self.function is not None:
+            return (
+                type(source) is types.MethodType
+                and source.__func__ is self.function
+                and source.__self__ is self.owner()
+            )
+        return self.owner() is source
 
     def take(self, message: Message) -> bytes:
         """Note a message of the body that was just received; return what it has of it."""
@@ -57,13 +78,16 @@ class Incoming:
 
     def hold(self, message: Message) -> None:
         """Keep a message of the body that was just received for the next reader."""
-        self.held_bytes += len(self.take(message))
-        self.pending = [*self.pending, message]
+        self.held_bytes += MESSAGE_BYTES + len(self.take(message))
+        if not isinstance(self.pending, deque):
+            self.pending = deque()
+        self.pending.append(message)
 
     def release(self) -> Message:
         """Return the oldest message that was kept."""
-        message, *self.pending = self.pending
-        self.held_bytes -= len(message.get("body", b""))
+        assert isinstance(self.pending, deque), "nothing was held"
+        message = self.pending.popleft()
+        self.held_bytes -= MESSAGE_BYTES + len(message.get("body", b""))
         return message
 
     def missed(self) -> list[Message]:
@@ -76,9 +100,9 @@ class Incoming:
 def find(scope: Scope, receive: Receive) -> Incoming | None:
     """Return what was noted in the scope, if it came from the source that `receive` is or passes on."""
     noted: Incoming | None = scope.get(SCOPE_KEY)
-    if noted is None or noted.source() is receive:
+    if noted is None or noted.came_from(receive):
         return noted
-    if noted.source() is not source_of(receive):
+    if not noted.came_from(source_of(receive)):
         return None
     link: Any = receive
     while link is not None:

@@ -122,7 +122,11 @@ class Request(HTTPConnection[StateT]):
             return body
         if noted.disconnected:
             raise ClientDisconnect()
-        message = await self._receive()
+        noted.reading = True
+        try:
+            message = await self._receive()
+        finally:
+            noted.reading = False
         kind = message["type"]
         if kind == "http.disconnect":
             self._is_disconnected = noted.disconnected = True
@@ -157,8 +161,8 @@ class Request(HTTPConnection[StateT]):
                     while not noted.ended:
                         parts.append(await self._next_part(noted))
                     body = b"".join(parts)
-            if len(body) == noted.size_bytes:  # and nothing of it was streamed before
-                noted.body = body
+                if len(body) == noted.size_bytes:  # nothing of it was streamed before
+                    noted.body = body
         self._body = body
         return body
 
@@ -241,9 +245,9 @@ class Request(HTTPConnection[StateT]):
         if self._is_disconnected:
             return True
         noted = find(self.scope, self._receive)
-        if noted is not None and noted.disconnected:
-            self._is_disconnected = True
-            return True
+        if noted is not None and (noted.disconnected or noted.reading):  # who is reading will see it
+            self._is_disconnected = noted.disconnected
+            return noted.disconnected
         while noted is None or noted.complete or noted.held_bytes < MOST_HELD_BYTES:
             message = await look(self._receive())
             if message is None:

@@ -1,8 +1,10 @@
 import asyncio
 
 import pytest
+from portico.web.routing import Mount, Route
 from tests.web.middleware.exchange import Answer, ask, echo, exchange, make_scope, page
 
+from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
@@ -77,6 +79,30 @@ def test_what_was_read_outside_counts_for_a_limit_further_in():
 
     app = limited(BaseHTTPMiddleware(limited(echo, 3), read), 10)
     assert ask(app, "POST", body=b"12345").status == 413
+
+
+def test_a_body_that_was_read_without_a_limit_is_measured_by_one_further_in():
+    async def read(request, call_next):
+        await request.body()
+        return await call_next(request)
+
+    async def app(scope, receive, send):
+        await PlainTextResponse(await Request(scope, receive).body())(scope, receive, send)
+
+    for inner in (echo, app):
+        assert ask(BaseHTTPMiddleware(limited(inner), read), "POST", body=b"123456").status == 413
+        assert ask(BaseHTTPMiddleware(limited(inner), read), "POST", body=b"12345").body == b"12345"
+
+
+@pytest.mark.parametrize("inner", [{}, {"debug": True}, {"max_body_size": 3}])
+def test_a_mounted_application_lets_the_one_around_it_answer(inner):
+    async def endpoint(request):
+        return PlainTextResponse(await request.body())
+
+    mounted = Application(routes=[Route("/", endpoint, methods=["POST"])], **inner)
+    app = Application(routes=[Mount("/in", mounted)], max_body_size=5)
+    assert ask(app, "POST", "/in/", body=b"123456").status == 413
+    assert ask(app, "POST", "/in/", body=b"123").body == b"123"
 
 
 def test_a_copied_scope_shares_the_counter():

@@ -4,6 +4,7 @@ import re
 import pytest
 from tests.web.middleware.exchange import ask, make_scope, page
 
+from portico.web.middleware.errors import ServerErrorMiddleware
 from portico.web.middleware.requestid import RequestIDMiddleware, current_request_id
 
 
@@ -53,6 +54,22 @@ def test_field_and_generator_can_be_chosen():
 def test_the_applications_own_field_gives_way():
     app = RequestIDMiddleware(page(headers={"x-request-id": "other"}))
     assert ask(app, headers={"x-request-id": "abc"}).get("x-request-id") == "abc"
+
+
+def test_the_500_that_is_made_outside_has_the_id_too():
+    async def app(scope, receive, send):
+        raise RuntimeError
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    with pytest.raises(RuntimeError):
+        asyncio.run(
+            ServerErrorMiddleware(RequestIDMiddleware(app))(make_scope(headers={"x-request-id": "abc"}), None, send)
+        )
+    assert (b"x-request-id", b"abc") in sent[0]["headers"]
 
 
 def test_no_request_has_no_id():

@@ -133,13 +133,16 @@ class MutableHeaders(Headers):
         """Set the field in the place that it has, or at the end; other values of it go away."""
         wanted = field_name(key)
         pair = (wanted, field_value(value))
-        places = [place for place, (name, _) in enumerate(self._list) if name == wanted]
-        if not places:
+        found = False
+        for place, (name, _) in enumerate(self._list):
+            if name == wanted:
+                if found:  # once more: then the others have to go
+                    self._list[place:] = [other for other in self._list[place:] if other[0] != wanted]
+                    return
+                self._list[place] = pair
+                found = True
+        if not found:
             self._list.append(pair)
-            return
-        self._list[places[0]] = pair
-        for place in reversed(places[1:]):
-            del self._list[place]
 
     def __delitem__(self, key: str) -> None:
         """Remove the field if it is there."""

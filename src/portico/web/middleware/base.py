@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ASGIApp, ClientDisconnected, Message, Receive, Scope, Send
 from portico.web.incoming import SCOPE_KEY, Incoming, find
-from portico.web.middleware.driven import DONE, Run, Sending
+from portico.web.middleware.driven import DONE, PAUSED, Run, Sending
 from portico.web.requests import Request
 from portico.web.responses import Response
 
@@ -164,7 +164,7 @@ class _Exchange(Run):
             return False
         cancelled = isinstance(error, CancelledError)
         self.throw = CancelledError(*error.args) if cancelled else self._gone()
-        if self.blocked is not self and not cancelled:
+        if self.blocked is not PAUSED and not cancelled:
             self.throw = None  # it is not the coroutine that has been sending
         try:
             await self

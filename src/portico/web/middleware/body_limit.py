@@ -101,10 +101,15 @@ class _BoundedBody:
             raise _RequestBodyTooLarge()
         message = await self.__wrapped__()
         if message["type"] == "http.request":
-            self.size += len(message.get("body", b""))
-            if self.size > self.limit:
-                raise _RequestBodyTooLarge()
+            self.replayed(self.size + len(message.get("body", b"")))
         return message
+
+    def replayed(self, size: int) -> None:
+        """Note how much of the body there has been; also what a layer outside has read, when it is read again."""
+        if size > self.size:
+            self.size = size
+            if size > self.limit:
+                raise _RequestBodyTooLarge()
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":

@@ -20,6 +20,8 @@ from typing import Any
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 
+PAUSED = object()  # what a coroutine waits for that has sent a message: that the next one is wanted
+
 Steps = Generator[Any, None, Message | None]
 
 
@@ -112,7 +114,7 @@ class Run:
     message: Message | None = None  # that the coroutine is about to send
     inbox: "deque[tuple[Message, asyncio.Future[bool]]] | None" = None  # that other tasks send
     held: "asyncio.Future[bool] | None" = None  # the task whose message is being looked at
-    blocked: Any = None  # what the coroutine waits for; the run itself where it is that a message is wanted
+    blocked: Any = None  # what the coroutine waits for
     own_wait = False  # whether `blocked` was made here, not by a run inside this one
     throw: BaseException | None = None  # into the coroutine, at the next step
     send_to: Send | None = None  # where messages go when nobody wants to see them
@@ -187,7 +189,7 @@ class Run:
                     self.stepping = False
                     error = None
                 if waited_for is self:
-                    self.blocked = self
+                    self.blocked = PAUSED
                     message, self.message = self.message, None
                     return message
                 if (

@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
+from portico.web.datastructures import MutableHeaders
+from portico.web.middleware.errors import ERROR_HEADERS_SCOPE_KEY
 
 __all__ = ["RequestIDMiddleware", "current_request_id", "new_request_id"]
 
@@ -59,9 +61,11 @@ class RequestIDMiddleware:
             value = self.generator().encode("latin-1")
         text = value.decode("latin-1")
         scope.setdefault("state", {})["request_id"] = text
+        named = _Named(send, (self.header, value))
+        scope.setdefault(ERROR_HEADERS_SCOPE_KEY, []).append(named.name_error)
         token = _request_id.set(text)
         try:
-            await self.app(scope, receive, _Named(send, (self.header, value)))
+            await self.app(scope, receive, named)
         finally:
             _request_id.reset(token)
 
@@ -94,3 +98,8 @@ class _Named:
             headers.append(self.field)
             message = {**message, "headers": headers}
         return self.send(message)
+
+    def name_error(self, headers: MutableHeaders) -> None:
+        """Add the id to a 500 response, which is made outside of this."""
+        name, value = self.field
+        headers[name.decode("latin-1")] = value.decode("latin-1")

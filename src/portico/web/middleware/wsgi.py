@@ -39,7 +39,7 @@ def build_environ(scope: Scope, body: bytes) -> dict[str, Any]:
         "PATH_INFO": path,
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": host,
-        "SERVER_PORT": port,
+        "SERVER_PORT": 80 if port is None else port,  # a Unix socket has none
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
