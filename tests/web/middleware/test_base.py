@@ -723,6 +723,75 @@ def test_a_middleware_that_is_closed_closes_the_application():
     assert seen == ["closed"]
 
 
+# What the event loop's task asks of a future, and no more: servers have such
+
+
+class Future:
+    def __init__(self):
+        self.callback, self.error, self._asyncio_future_blocking = None, None, True
+
+    def __await__(self):
+        yield self
+
+    def get_loop(self):
+        return asyncio.get_running_loop()
+
+    def add_done_callback(self, callback, *, context=None):
+        assert self.callback is None
+        self.callback, self.context = callback, context
+
+    def cancel(self, msg=None):
+        self.finish(asyncio.CancelledError(msg))
+        return True
+
+    def result(self):
+        if self.error is not None:
+            raise self.error
+
+    def finish(self, error=None):
+        self.error = error
+        self.get_loop().call_soon(self.callback, self, context=self.context)
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("error", [None, ValueError("of the future")])
+def test_a_future_that_is_not_asyncios_is_waited_for(times, error):
+    async def app(scope, receive, send):
+        async def produce():
+            await asyncio.sleep(0)
+            await send(START)
+            future.finish(error)
+
+        future = Future()
+        task = asyncio.ensure_future(produce())
+        try:
+            await future
+        except ValueError as caught:
+            assert caught is error
+        else:
+            assert error is None
+        await task
+        await send(chunk(b"done", more=False))
+
+    for dispatch in (noop, joined, waits):
+        assert ask(around(app, dispatch, times)).body == b"done"
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_cancellation_of_one_arrives(times):
+    seen = []
+
+    async def app(scope, receive, send):
+        try:
+            await Future()
+        except asyncio.CancelledError as error:
+            seen.append(error.args)
+            raise
+
+    assert cancelled_while(app, times=times).cancelled()
+    assert seen == [("enough",)]
+
+
 # Tasks of the application
 
 

@@ -41,23 +41,31 @@ DONE = Done()
 class Wait:
     """What a coroutine waits for, with a second way to be woken: by a message.
 
-    To the event loop's task it is a future. Nobody learns its result from it: who is woken looks at the real one.
+    To the event loop's task it is a future, and so is to it what it stands for; of that no more is asked than a task
+    asks, since servers have futures of their own. Its result is for `Run`, to whoever is woken there is none.
     """
 
-    __slots__ = ("_asyncio_future_blocking", "callback", "context", "future")
+    __slots__ = ("_asyncio_future_blocking", "callback", "context", "future", "happened", "heard")
 
-    def __init__(self, future: "asyncio.Future[Any]") -> None:
+    def __init__(self, future: Any) -> None:
         self.future = future
         self.callback: Callable[[Any], object] | None = None
         self.context: Context | None = None
+        self.heard = False  # whether the future will tell
+        self.happened = False
         self._asyncio_future_blocking = True
 
     def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
         self.callback = callback
         self.context = context
-        self.future.add_done_callback(self._happened, context=context)
+        if not self.heard:
+            self.heard = True
+            self.future.add_done_callback(self._happened, context=context)
+        elif self.happened:
+            self.wake()
 
     def _happened(self, _: object) -> None:
+        self.happened = True
         callback, self.callback = self.callback, None
         if callback is not None:
             callback(self)
@@ -66,20 +74,24 @@ class Wait:
         """Wake who waits, though nothing has happened."""
         callback, self.callback = self.callback, None
         if callback is not None:
-            self.future.remove_done_callback(self._happened)
-            self.future.get_loop().call_soon(callback, self, context=self.context)
+            self.get_loop().call_soon(callback, self, context=self.context)
+
+    def error(self) -> BaseException | None:
+        """Return what has to be raised where the coroutine waits."""
+        try:
+            self.future.result()
+        except BaseException as error:
+            return error
+        return None
 
     def cancel(self, msg: Any = None) -> bool:
-        return self.future.cancel(msg)
-
-    def done(self) -> bool:
-        return self.future.done()
+        return self.future.cancel(msg)  # type: ignore[no-any-return]
 
     def result(self) -> None:
         return None
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
-        return self.future.get_loop()
+        return self.future.get_loop()  # type: ignore[no-any-return]
 
 
 class Sending:
@@ -166,9 +178,12 @@ class Run:
             if self.ended:
                 return None
             error, self.throw = self.throw, None
-            waits = self.own_wait and not self.blocked.done()
-            if error is not None and waits and isinstance(error, CancelledError) and self.blocked.cancel(*error.args):
-                error = None  # as with `Task.cancel`: it comes by way of what the coroutine waits for
+            waits = self.own_wait and not self.blocked.happened
+            if waits:
+                if isinstance(error, CancelledError) and self.blocked.cancel(*error.args):
+                    error = None  # as with `Task.cancel`: it comes by way of what the coroutine waits for
+            elif self.own_wait and error is None:
+                error = self.blocked.error()
             if error is not None or not waits:
                 self.own_wait = False
                 self.stepping = True

@@ -143,6 +143,6 @@ def _route_path(scope: Scope) -> str | None:
 
 
 def _version() -> str:
-    from portico import __version__
+    from importlib.metadata import version
 
-    return __version__
+    return version("portico")
