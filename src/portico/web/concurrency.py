@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -64,17 +64,15 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
     cancelled while the function runs, the cancellation waits for it to end: nothing is torn down under a running call.
     """
     context = copy_context()
-    work = _executor().submit(_call, asyncio.get_running_loop(), context, func, args, kwargs)
-    future = asyncio.wrap_future(work)
+    loop = asyncio.get_running_loop()
+    work = _executor().submit(_call, loop, context, func, args, kwargs)
     try:
-        result = await asyncio.shield(future)
+        return await asyncio.wrap_future(work, loop=loop)
     except asyncio.CancelledError:
-        if not work.cancel():
-            await _settled(future)
+        await _ended(work, loop)
         raise
     finally:
         _carry_back(context)
-    return result
 
 
 def _executor() -> ThreadPoolExecutor:
@@ -110,15 +108,15 @@ def run_from_thread(func: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **
     return asyncio.run_coroutine_threadsafe(func(*args, **kwargs), loop).result()
 
 
-async def _settled(future: "asyncio.Future[Any]") -> None:
-    """Wait until the future is done, however often this is cancelled meanwhile."""
-    while not future.done():
+async def _ended(work: "Future[Any]", loop: asyncio.AbstractEventLoop) -> None:
+    """Wait until no thread runs the call any more, however often this is cancelled meanwhile."""
+    ended = asyncio.Event()
+    work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+    while not ended.is_set():
         try:
-            await asyncio.wait((future,))
+            await ended.wait()
         except asyncio.CancelledError:
             continue
-    if not future.cancelled():
-        future.exception()  # has been looked at: the caller gets the cancellation instead
 
 
 def _carry_back(context: Context) -> None:

@@ -90,12 +90,6 @@ class Incoming:
         self.held_bytes -= MESSAGE_BYTES + len(message.get("body", b""))
         return message
 
-    def missed(self) -> list[Message]:
-        """Return as messages what the next reader would be given."""
-        if self.body is not None:
-            return [{"type": "http.request", "body": self.body, "more_body": False}]
-        return list(self.pending)
-
 
 def find(scope: Scope, receive: Receive) -> Incoming | None:
     """Return what was noted in the scope, if it came from the source that `receive` is or passes on."""
