@@ -32,6 +32,8 @@ RENAMED = {
     "applications": {"Starlette": "Application"},
     "exceptions": {"StarletteDeprecationWarning": "PorticoDeprecationWarning"},
 }
+# Packages on top ask for the version that they work with.
+VERSIONS = {"starlette": "1.10.0"}
 KEPT = ("__spec__", "__loader__", "__package__", "__name__", "__file__", "__path__")
 
 
@@ -52,6 +54,8 @@ class AliasLoader(importlib.abc.Loader):
                 setattr(module, name, None)
             return module
         module = importlib.import_module(self.real)
+        if spec.name in VERSIONS:
+            module.__version__ = VERSIONS[spec.name]  # type: ignore[attr-defined]
         for peers, ours in RENAMED.get(self.tail, {}).items():
             setattr(module, peers, getattr(module, ours))
         self.kept = {name: getattr(module, name) for name in KEPT if hasattr(module, name)}

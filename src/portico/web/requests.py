@@ -228,7 +228,7 @@ class Request(HTTPConnection[StateT]):
                 ).parse()
         except MultiPartException as error:
             if "app" in self.scope:
-                raise HTTPException(400, error.message) from error
+                raise HTTPException(error.status_code, error.message) from error
             raise
 
     async def close(self) -> None:

@@ -69,8 +69,8 @@ class StaticFiles:
         self.packages = packages
         self.all_directories = self.get_directories(directory, packages)
         self.html = html
-        self.fallback = fallback
-        self.dotfiles = dotfiles
+        self._fallback = fallback
+        self._dotfiles = dotfiles
         self.config_checked = False
         self.follow_symlink = follow_symlink
         if check_dir and directory is not None and not os.path.isdir(directory):
@@ -125,7 +125,7 @@ class StaticFiles:
         full_path, result = await self._look_up(path)
         if result is not None and S_ISREG(result.st_mode):
             return self.file_response(full_path, result, scope)
-        if result is not None and S_ISDIR(result.st_mode) and (self.html or self.fallback is not None):
+        if result is not None and S_ISDIR(result.st_mode) and (self.html or self._fallback is not None):
             full_path, result = await self._look_up(os.path.join(path, "index.html"))
             if result is not None and S_ISREG(result.st_mode):
                 if not scope["path"].endswith("/"):
@@ -134,11 +134,11 @@ class StaticFiles:
         return await self._missing_response(path, scope)
 
     async def _missing_response(self, path: str, scope: Scope) -> Response:
-        if self.fallback in ("auto", "404.html") or (self.html and self.fallback is None):
+        if self._fallback in ("auto", "404.html") or (self.html and self._fallback is None):
             full_path, result = await self._look_up("404.html")
             if result is not None and S_ISREG(result.st_mode):
                 return self.file_response(full_path, result, scope, 404)
-        if self.fallback in ("auto", "index.html") and wants_page(scope, path):
+        if self._fallback in ("auto", "index.html") and wants_page(scope, path):
             full_path, result = await self._look_up("index.html")
             if result is not None and S_ISREG(result.st_mode):
                 return self.file_response(full_path, result, scope)
@@ -154,7 +154,7 @@ class StaticFiles:
         """Return the full path and the `stat` of what is there, or an empty path and None. It may block."""
         if path.startswith(("/", "\\")):
             return "", None
-        relative = safe_path(path.replace(os.sep, "/"), dotfiles=self.dotfiles)
+        relative = safe_path(path.replace(os.sep, "/"), dotfiles=self._dotfiles)
         found = None
         if relative is not None:
             roots = [os.fspath(directory) for directory in self.all_directories]

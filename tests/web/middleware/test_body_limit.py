@@ -1,7 +1,6 @@
 import asyncio
 
 import pytest
-from portico.web.routing import Mount, Route
 from tests.web.middleware.exchange import Answer, ask, echo, exchange, make_scope, page
 
 from portico.web.applications import Application
@@ -10,6 +9,7 @@ from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse
+from portico.web.routing import Mount, Route
 
 
 def limited(app, size=5):

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from portico.asgi import ASGIApp, Message, PorticoError, Receive, Scope, Send
 from portico.http.cookies import set_cookie
+from portico.http.hosts import host_field
 from portico.web.middleware.csrfform import ReadAhead
 from portico.web.middleware.csrftoken import TokenSigner, same_token
 from portico.web.middleware.fields import cookie_value, field_value, vary_on, with_fields
-from portico.web.middleware.hosts import host_field
 from portico.web.middleware.refusal import refuse
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Tokens:
 
 def _own_origin(scope: Scope) -> bytes | None:
     """Return the origin of this site as browsers write it, or None if the request has no Host."""
-    host = host_field(scope)
+    host = host_field(scope["headers"])
     if host is None:
         return None
     scheme = HTTP_SCHEMES.get(scope.get("scheme", "http"), "http")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
-from portico.web.middleware.hosts import AllowedHosts, host_field, location, names_of, parse_host
+from portico.http.hosts import host_field, parse_host
+from portico.web.middleware.hosts import AllowedHosts, location, names_of
 from portico.web.middleware.refusal import refuse, respond
 from portico.web.middleware.trustedhost import INVALID_HOST
 from portico.web.responses import RedirectResponse
@@ -43,7 +44,7 @@ class HTTPSRedirectMiddleware:
 
     def _authority(self, scope: Scope) -> str | None:
         """Return the authority to redirect to, without a port that goes without saying."""
-        value = host_field(scope)
+        value = host_field(scope["headers"])
         host = None if value is None else parse_host(value)
         if host is not None and host.port_number != -1:
             if not self.hosts.has(host.name):

@@ -1,5 +1,6 @@
 """A server span for each HTTP request, by the semantic conventions of OpenTelemetry. Needs `opentelemetry-api`."""
 
+import importlib.metadata
 import re
 from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
+try:
+    VERSION = importlib.metadata.version("portico")
+except importlib.metadata.PackageNotFoundError:  # run from its sources
+    VERSION = ""
 TRACED_SCOPE_KEY = "portico.opentelemetry"
 
 
@@ -68,7 +73,7 @@ class OpenTelemetryMiddleware:
                 return
         method = scope.get("method", "").upper()
         fields = _fields(scope)
-        tracer = self._provider.get_tracer("portico", _version())
+        tracer = self._provider.get_tracer("portico", VERSION)
         with tracer.start_as_current_span(
             method,
             context=propagate.extract(fields),
@@ -140,9 +145,3 @@ def _route_path(scope: Scope) -> str | None:
         return root or "/"
     path = getattr(route, "path_format", None)
     return root.rstrip("/") + path or "/" if isinstance(path, str) else None
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("portico")

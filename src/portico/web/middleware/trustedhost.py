@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
-from portico.web.middleware.hosts import AllowedHosts, host_field, location, names_of, parse_host
+from portico.http.hosts import host_field, parse_host
+from portico.web.middleware.hosts import AllowedHosts, location, names_of
 from portico.web.middleware.refusal import refuse, respond
 from portico.web.responses import RedirectResponse
 
@@ -33,7 +34,7 @@ class TrustedHostMiddleware:
         if self.allow_any or scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        value = host_field(scope)
+        value = host_field(scope["headers"])
         if self.hosts.allows(value):
             await self.app(scope, receive, send)
             return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
-from portico.http.urls import is_authority
+from portico.http.hosts import host_field, parse_host
 from portico.web.convertors import Convertor
 from portico.web.datastructures import URLPath
 from portico.web.middleware import Middleware, wrapped
@@ -181,8 +181,9 @@ class Host(_Outer):
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] not in ("http", "websocket"):
             return Match.NONE, {}
-        host = _host_name(scope)
-        match = self.host_regex.fullmatch(host) if host else None
+        field = host_field(scope["headers"])
+        host = None if field is None else parse_host(field)
+        match = None if host is None else self.host_regex.fullmatch(host.name)
         if match is None:
             return Match.NONE, {}
         convertors = self.param_convertors
@@ -208,15 +209,3 @@ class Host(_Outer):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(host={self.host!r}, name={self.name or ''!r}, app={self.app!r})"
-
-
-def _host_name(scope: Scope) -> str:
-    """Return the host of the request, lower-case and without its port; empty where there is no one valid Host field."""
-    fields = [value for name, value in scope["headers"] if name == b"host"]
-    if len(fields) != 1:
-        return ""
-    host: bytes = fields[0]
-    name, colon, port = host.rpartition(b":")
-    if colon and port.isdigit():
-        host = name
-    return host.decode("ascii").lower() if is_authority(host) else ""
