@@ -1,4 +1,4 @@
-"""An application of `portico.web` that does what depends on a server: streams, disconnects, files, state, WebSockets."""
+"""An application of `portico.web` that does what depends on a server: streams, disconnects, files, WebSockets."""
 
 import asyncio
 from collections.abc import AsyncIterator

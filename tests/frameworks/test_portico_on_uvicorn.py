@@ -1,4 +1,4 @@
-"""`portico.web` over real sockets, on our server and on uvicorn: what an application sees must not depend on the server."""
+"""`portico.web` over real sockets, on our server and on uvicorn: what an application sees is the same."""
 
 import json
 from collections.abc import Callable, Iterator

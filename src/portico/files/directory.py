@@ -126,9 +126,10 @@ class Directory:
                 if each.found is not None:
                     cache.keep(each.found)
                     each.found = None
-            if len(self.entries) >= MAX_ENTRIES:
-                del self.entries[next(iter(self.entries))]
-            self.entries[path] = entry
+            if "//" not in path and "/./" not in path:  # nobody needs other spellings of a path often
+                if len(self.entries) >= MAX_ENTRIES:
+                    del self.entries[next(iter(self.entries))]
+                self.entries[path] = entry
         return entry
 
     def _look_up(self, path: str, slash: bool) -> Entry | None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Iterable
-from secrets import token_hex
 
 from portico.asgi import Receive, Scope, Send
 from portico.files.connected import send_fails, while_connected
@@ -160,7 +159,7 @@ class Sending:
         content_type = next(
             (value for name, value in self.fields if name == b"content-type"), b"application/octet-stream"
         )
-        boundary = token_hex(13).encode()
+        boundary = os.urandom(13).hex().encode()
         heads = [part_head(start, end, size, boundary, content_type) for start, end in ranges]
         tail = closing_line(boundary)
         length = len(tail) + sum(len(head) + end - start + 2 for head, (start, end) in zip(heads, ranges, strict=True))

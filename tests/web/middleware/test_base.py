@@ -9,6 +9,7 @@ from tests.web.middleware.exchange import ask, make_scope, page
 
 from portico.asgi import ClientDisconnected
 from portico.web.background import BackgroundTask
+from portico.web.concurrency import iterate_in_threadpool
 from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, Response, StreamingResponse
@@ -187,6 +188,16 @@ def test_it_may_read_the_body_of_the_response_and_send_another():
     assert sorted(ends) == ["application", "background"]
 
 
+def test_it_may_read_the_body_of_the_response_and_put_it_back():
+    async def dispatch(request, call_next):
+        response = await call_next(request)
+        parts = [part async for part in response.body_iterator]
+        response.body_iterator = iterate_in_threadpool(iter(parts))
+        return response
+
+    assert ask(around(page([b"a", b"b"]), dispatch, times=2)).body == b"ab"
+
+
 def test_it_may_wrap_the_iterator_of_the_body():
     async def upper(parts):
         async for part in parts:
@@ -305,6 +316,19 @@ def test_a_body_that_it_has_read_as_a_stream_is_empty_behind_it():
 
     for app in (endpoint_body, raw_body):
         assert ask(around(app, dispatch), "POST", body=b"body").body == b""
+
+
+def test_function_and_application_may_share_a_stream():
+    async def dispatch(request, call_next):
+        parts = []
+        async for part in request.stream():
+            parts.append(part)
+            if len(parts) == 1:
+                response = await call_next(request)
+        assert parts == [b"a", b""]
+        return response
+
+    assert ask(around(endpoint_body, dispatch), "POST", body=[b"a", b"b", b"c"]).body == b"bc"
 
 
 def test_a_body_that_it_does_not_read_is_not_held():

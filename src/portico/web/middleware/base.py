@@ -158,7 +158,7 @@ class _Exchange(Run):
         self.refuse_waiting(self._gone())
         if self.ended:
             return False
-        if isinstance(error, GeneratorExit):
+        if not isinstance(error, Exception | CancelledError):  # nothing may be awaited any more
             self.ended = True
             self.coroutine.close()
             return False
@@ -231,6 +231,8 @@ class _Incoming:
             request._is_disconnected = self.gone = True
         elif kind == "http.request" and not message.get("more_body", False):
             request._stream_consumed = self.given = True
+            if self.noted is not None:  # of which the function may have read a part
+                self.noted.ended = self.noted.complete = True
         return message
 
     def _again(self, request: Request, noted: Incoming | None) -> Message | None:

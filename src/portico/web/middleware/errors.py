@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from portico.asgi import ASGIApp, Message, Receive, Scope, Send
+from portico.asgi import ASGIApp, ClientDisconnected, Message, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
 from portico.web.datastructures import MutableHeaders
 from portico.web.handling import ResponseWatch
@@ -47,6 +47,8 @@ class ServerErrorMiddleware:
         watch = send if type(send) is ResponseWatch else ResponseWatch(send)
         try:
             await self.app(scope, receive, watch)
+        except ClientDisconnected:
+            return  # nobody is left to be answered, and nothing is wrong
         except Exception as error:
             if not is_refused_outside(scope, error):
                 await self._answer(error, scope, receive, send, watch.started)
