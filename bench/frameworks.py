@@ -24,11 +24,17 @@ PAIRS = [
 ]
 """What is measured unless the command line names others; the first is what the others are compared with."""
 
-FORM = """wrk.method = "POST"
-wrk.headers["Content-Type"] = "multipart/form-data; boundary=bench"
-wrk.body = '--bench\\r\\nContent-Disposition: form-data; name="title"\\r\\n\\r\\nA title\\r\\n' ..
-    '--bench\\r\\nContent-Disposition: form-data; name="file"; filename="a.bin"\\r\\n' ..
-    'Content-Type: application/octet-stream\\r\\n\\r\\n' .. string.rep("x", 100000) .. '\\r\\n--bench--\\r\\n'
+# As a browser sends it: a long boundary, and bytes of every kind.
+FORM = r"""
+local line = "------WebKitFormBoundary7MA4YWxkTrZu0gWk"
+local bytes = {}
+math.randomseed(1)
+for i = 1, 100000 do bytes[i] = string.char(math.random(0, 255)) end
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "multipart/form-data; boundary=" .. line:sub(3)
+wrk.body = line .. '\r\nContent-Disposition: form-data; name="title"\r\n\r\nA title\r\n' ..
+    line .. '\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n' ..
+    'Content-Type: application/octet-stream\r\n\r\n' .. table.concat(bytes) .. '\r\n' .. line .. '--\r\n'
 """
 
 

@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import importlib.util
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -42,13 +43,14 @@ IMPORTS = {
     "blacksheep": "blacksheep",
 }
 REPETITIONS = 7
-BOUNDARY = "bench"
+BOUNDARY = "----WebKitFormBoundary7MA4YWxkTrZu0gWk"
 PARTS = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="title"\r\n\r\nA title\r\n'
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n'
     "Content-Type: application/octet-stream\r\n\r\n"
 )
-FORM = f"{PARTS}{'x' * 100_000}\r\n--{BOUNDARY}--\r\n".encode()
+# As a browser sends it: a long boundary, and bytes of every kind, among which searching for it is quick.
+FORM = PARTS.encode() + random.Random(1).randbytes(100_000) + f"\r\n--{BOUNDARY}--\r\n".encode()
 FORM_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 PIECE = 1 << 16
 """Bytes of a body that one message brings."""

@@ -400,6 +400,21 @@ def test_the_unread_rest_of_an_early_answer_is_bounded_in_time() -> None:
         assert statuses(finished(server.port, POST + b"Content-Length: 5\r\n\r\nhe", timeout=12)) == [200]
 
 
+@pytest.mark.parametrize(("status", "closes"), [(413, True), (200, False)])
+def test_an_early_refusal_of_a_body_without_a_length_ends_the_connection(status: int, closes: bool) -> None:
+    """RFC 9112 §9.6: nobody knows how much of it is still to come, and who refuses does not read it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    with live(app) as server, Wire(server.port) as wire:
+        wire.send(CHUNKED + b"5\r\n01234\r\n")
+        head = wire.until(b"\r\n\r\n")
+        assert (b"connection: close" in head) is closes
+
+
 def test_raw_is_not_cut_short(quick: Live) -> None:
     """The suite's own client: `raw` gives back everything that came before the close."""
     assert statuses(raw(quick.port, (GET + b"\r\n") * 3)) == [200] * 3

@@ -335,8 +335,8 @@ class Connection(Stream):
         writer = self.writer
         exchange = self.exchange
         if exchange is not None and not exchange.body_done:
-            reader = self.reader
-            if self.continue_due or reader.left > MAX_DRAIN:
+            refused = exchange.status >= 400 and exchange.request.content_length == -1
+            if self.continue_due or refused or self.reader.left > MAX_DRAIN:
                 writer.keep_alive = False
         if self.service.stopping:
             writer.keep_alive = False

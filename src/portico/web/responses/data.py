@@ -1,18 +1,14 @@
 """Responses whose content is a value: JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from gc import get_referents
 from math import isfinite
 from typing import Any
 
-from msgspec import to_builtins
-from msgspec.json import Encoder
-
 from portico.web.background import BackgroundTask
 from portico.web.responses.content import Response
 
-_encode = Encoder().encode
 _stdlib_dumps = json.dumps
 CONTAINERS = frozenset((dict, list, tuple))
 SCALARS = frozenset((str, int, float, bool, type(None)))
@@ -58,7 +54,7 @@ def dump_json(content: Any) -> bytes:
         encoded = _encode(content)  # first, since it finds out whether the content refers to itself
         kinds = _kinds_in(content, floats)
         if not kinds <= PLAIN:
-            content = to_builtins(content, builtin_types=BYTES, str_keys=True)
+            content = _to_builtins(content)
             encoded = _encode(content)
             kinds = _kinds_in(content, floats)
     except (TypeError, RecursionError):  # a key that is None, a subclass of str: json.dumps knows what to do
@@ -69,6 +65,24 @@ def dump_json(content: Any) -> bytes:
     if floats and b"null" in encoded and not all(map(isfinite, floats)):
         return _dump_slowly(content)
     return encoded
+
+
+def _first_encode(content: Any) -> bytes:
+    """Import msgspec, which takes as long as all the rest of the module, and have it called from then on."""
+    global _encode
+    from msgspec.json import Encoder
+
+    _encode = Encoder().encode
+    return _encode(content)
+
+
+_encode: Callable[[Any], bytes] = _first_encode
+
+
+def _to_builtins(content: Any) -> Any:
+    from msgspec import to_builtins
+
+    return to_builtins(content, builtin_types=BYTES, str_keys=True)
 
 
 def _dump_slowly(content: Any) -> bytes:
