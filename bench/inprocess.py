@@ -218,7 +218,7 @@ def child(*words: str, before: tuple[str, ...] = ()) -> str:
 
 def instructions(name: str, title: str) -> float:
     """Return the instructions of one request: what a run of more requests takes beyond one of fewer."""
-    few, many = 20, 120
+    few, many = 100, 400
     counts = []
     for calls in (few, many):
         tool = ("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")

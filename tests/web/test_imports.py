@@ -1,10 +1,13 @@
 """What an import of the framework brings with it: nothing optional, nothing of the server, nothing slow to load."""
 
+import importlib
 import os
 import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import portico.web
 
@@ -51,3 +54,9 @@ def test_what_every_program_imports_brings_nothing_slow_that_asyncio_does_not_br
 
 def test_the_package_itself_imports_none_of_its_modules() -> None:
     assert {name for name in imported("portico.web") if name.startswith("portico.web.")} == set()
+
+
+@pytest.mark.parametrize("name", ["Address", "FormData", "Headers", "QueryParams", "State", "URL"])
+def test_the_types_of_what_a_request_has_are_where_the_request_is(name: str) -> None:
+    requests, home = map(importlib.import_module, ("portico.web.requests", "portico.web.datastructures"))
+    assert getattr(requests, name) is getattr(home, name)

@@ -7,13 +7,29 @@ from typing import Any, NoReturn
 from portico.asgi import ClientDisconnected, Message, Receive, Scope, Send
 from portico.http.media_types import parse_media_type
 from portico.web.connections import HTTPConnection, MissingMiddleware, StateT, cookie_parser
-from portico.web.datastructures.headers import field_value
+from portico.web.datastructures.headers import Headers, field_value
+from portico.web.datastructures.multidict import QueryParams
+from portico.web.datastructures.state import State
 from portico.web.datastructures.uploads import FormData
+from portico.web.datastructures.urls import URL, Address
 from portico.web.exceptions import HTTPException
 from portico.web.incoming import Incoming, Replay, find, find_or_note, look
 from portico.web.jsonbody import InvalidJSON, parse_json
 
-__all__ = ["ClientDisconnect", "HTTPConnection", "InvalidJSON", "MissingMiddleware", "Request", "cookie_parser"]
+__all__ = [
+    "URL",
+    "Address",
+    "ClientDisconnect",
+    "FormData",
+    "HTTPConnection",
+    "Headers",
+    "InvalidJSON",
+    "MissingMiddleware",
+    "QueryParams",
+    "Request",
+    "State",
+    "cookie_parser",
+]
 
 PUSHED_FIELDS = ("accept", "accept-encoding", "accept-language", "cache-control", "user-agent")
 MOST_FILES = 1000

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from portico.web import routing
 from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.middleware import Middleware
@@ -234,3 +235,18 @@ class TestWebSockets:
         with client.websocket_connect("/ada") as websocket:
             assert websocket.receive_text() == "ada"
         assert client.get("/ada").text == "home"
+
+
+def test_endpoints_are_wrapped_by_the_request_response_that_the_package_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    traced = []
+    original = routing.request_response
+
+    def tracing(endpoint: Any) -> Any:
+        traced.append(endpoint)
+        return original(endpoint)
+
+    monkeypatch.setattr(routing, "request_response", tracing)
+    Route("/", home)
+    assert traced == [home]

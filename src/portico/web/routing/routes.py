@@ -188,7 +188,9 @@ class Route(PathRoute):
         self.name = get_name(endpoint) if name is None else name
         self.include_in_schema = include_in_schema
         if is_function(endpoint):
-            self.app = request_response(endpoint)
+            from portico.web import routing
+
+            self.app = routing.request_response(endpoint)  # which tracers replace there
             if methods is None:
                 methods = ["GET"]
         else:
