@@ -1,6 +1,7 @@
 """The test clients drive what others have written: Starlette, FastAPI and Django."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -155,6 +156,8 @@ def test_both_are_driven_from_an_async_test() -> None:
     assert log.count("shutdown") == 2
 
 
+# Django does not close the body of a request whose failure a signal raises again.
+@pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")
 def test_django_answers() -> None:
     from tests.frameworks.django_app import app
 
@@ -167,6 +170,7 @@ def test_django_answers() -> None:
         assert client.get("/about/a b/", params={"q": "ü"}).json()["query"] == {"q": "ü"}
     with pytest.raises(RuntimeError, match="a view that fails"):
         raise_django_errors(app)
+    gc.collect()
 
 
 def raise_django_errors(app: Any) -> None:

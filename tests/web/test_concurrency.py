@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from unittest.mock import AsyncMock
 
+import anyio.from_thread
 import pytest
 
 from portico.web import concurrency
@@ -192,3 +193,16 @@ def test_a_thread_of_somebody_else_cannot() -> None:
 
     with pytest.raises(RuntimeError, match="run_in_threadpool"):
         run_from_thread(never)
+
+
+def test_a_thread_can_call_back_by_way_of_anyio_as_well() -> None:
+    async def in_the_loop(number: int) -> tuple[int, int]:
+        await asyncio.sleep(0)
+        return number, threading.get_ident()
+
+    async def main() -> None:
+        here = threading.get_ident()
+        assert await run_in_threadpool(anyio.from_thread.run, in_the_loop, 5) == (5, here)
+        assert await run_in_threadpool(anyio.from_thread.run_sync, threading.get_ident) == here
+
+    asyncio.run(main())

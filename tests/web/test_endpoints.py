@@ -89,6 +89,8 @@ def test_messages_are_decoded_as_the_encoding_says(encoding: Any, message: dict[
         ("bytes", {"text": "a"}, "Expected bytes"),
         ("json", {"text": "{"}, "Malformed JSON"),
         ("json", {"bytes": b"\xff"}, "Malformed JSON"),
+        ("json", {"text": "[" * 100_000}, "Malformed JSON"),
+        ("json", {"text": "1" * 10_000}, "Malformed JSON"),
     ],
 )
 def test_a_message_of_another_kind_closes_with_1003(encoding: Any, message: dict[str, Any], problem: str) -> None:

@@ -136,3 +136,18 @@ def test_an_error_of_the_stream_reaches_the_caller() -> None:
 
 def test_a_websocket_is_refused_with_what_there_is() -> None:
     assert ask(EventSourceResponse([1]), type="websocket").kinds[0] == "websocket.http.response.start"
+
+
+def test_the_answer_to_head_does_not_wait_for_events() -> None:
+    ended: list[str] = []
+
+    async def events() -> AsyncIterator[Any]:
+        ended.append("begun")
+        yield 1
+        await asyncio.Event().wait()
+
+    response = EventSourceResponse(events(), background=BackgroundTask(ended.append, "background"))
+    answer = ask(response, method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.fields == ask(EventSourceResponse([])).fields
+    assert ended == ["background"]

@@ -53,7 +53,7 @@ async def until_gone(gone: asyncio.Event) -> Message:
     return {"type": "http.disconnect"}
 
 
-def leave(response: StreamingResponse, spec: str, *, failing: bool) -> list[Message]:
+def leave(response: StreamingResponse, spec: str, *, failing: bool, method: str = "GET") -> list[Message]:
     """Run the response; the client goes away after the first piece."""
     sent: list[Message] = []
 
@@ -67,7 +67,10 @@ def leave(response: StreamingResponse, spec: str, *, failing: bool) -> list[Mess
             if message.get("body"):
                 gone.set()
 
-        await response(scope_for(spec=spec), lambda: until_gone(gone), send)
+        await response(scope_for(spec=spec, method=method), lambda: until_gone(gone), send)
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0
 
     asyncio.run(asyncio.wait_for(run(), 10))
     return sent
@@ -121,6 +124,40 @@ def test_a_sync_generator_is_closed_too() -> None:
     with pytest.raises(ClientDisconnect):
         leave(StreamingResponse(source.steps()), "2.4", failing=True)
     assert source.ended == ["GeneratorExit"]
+
+
+def test_the_answer_to_head_ends_when_the_client_goes_though_nothing_is_written_that_could_fail() -> None:
+    source = Source()
+    leave(StreamingResponse(source.pieces()), "2.4", failing=False, method="HEAD")
+    assert len(source.ended) == 1
+
+
+class TwoTasks(Source):
+    async def pieces(self) -> AsyncIterator[bytes]:
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(asyncio.Event().wait())
+            waiting.add_done_callback(lambda _: self.ended.append("task"))
+            while True:
+                yield b"piece"
+                await asyncio.sleep(0)
+
+    async def texts(self) -> AsyncIterator[str]:
+        pieces = self.pieces()
+        try:
+            async for piece in pieces:
+                yield piece.decode()
+        finally:
+            await pieces.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_stream_that_pauses_inside_of_a_task_group_ends_as_any_other(inner: bool) -> None:
+    source = TwoTasks()
+    response = JSONLinesResponse if inner else StreamingResponse
+    with pytest.raises(ClientDisconnect):
+        leave(response(source.texts() if inner else source.pieces()), "2.4", failing=True)
+    leave(response(source.texts() if inner else source.pieces()), "2.3", failing=False)
+    assert source.ended == ["task", "task"]
 
 
 def test_the_applications_own_oserror_is_no_disconnect() -> None:

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import Context, copy_context
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -91,9 +92,22 @@ def _call(
 ) -> T:
     _caller.loop = loop
     try:
-        return context.run(func, *args, **kwargs)
+        with _known_to_anyio(loop):
+            return context.run(func, *args, **kwargs)
     except StopIteration as error:  # which no future can carry
         raise RuntimeError(f"{func!r} raised StopIteration") from error
+
+
+def _known_to_anyio(loop: asyncio.AbstractEventLoop) -> AbstractContextManager[None]:
+    """Let `anyio.from_thread` find its way from this thread to the loop, if the program has anyio.
+
+    anyio has no public way to say it; where this one goes, its functions raise NoEventLoopError as in any other thread.
+    """
+    anyio: Any = sys.modules.get("anyio._core._eventloop")
+    if anyio is None or not hasattr(anyio, "claim_worker_thread"):
+        return nullcontext()
+    claimed: AbstractContextManager[None] = anyio.claim_worker_thread(anyio.get_async_backend("asyncio"), loop)
+    return claimed
 
 
 def run_from_thread(func: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -49,9 +49,9 @@ class PathConvertor(Convertor[str]):
 
 
 class IntegerConvertor(Convertor[int]):
-    """`int`: decimal digits."""
+    """`int`: decimal digits, as many as Python converts."""
 
-    regex = "[0-9]+"
+    regex = "[0-9]{1,4300}"
 
     def convert(self, value: str) -> int:
         return int(value)

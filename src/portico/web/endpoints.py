@@ -1,12 +1,12 @@
 """Endpoints as classes: one method for each HTTP method, or one for each stage of a WebSocket."""
 
-import json
 from collections.abc import Generator
 from typing import Any, Literal
 
 from portico.asgi import Message, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
 from portico.web.exceptions import HTTPException
+from portico.web.jsonbody import InvalidJSONMessage, parse_json
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, Response
 from portico.web.websockets import WebSocket
@@ -110,8 +110,8 @@ class WebSocketEndpoint:
                 return data
             case "json":
                 try:
-                    return json.loads(text or data or "")
-                except ValueError:
+                    return parse_json(text or data or "", InvalidJSONMessage)
+                except InvalidJSONMessage:
                     await self._refuse(websocket, "Malformed JSON data received.")
             case other:
                 raise AssertionError(f"Unsupported 'encoding' attribute {other}")

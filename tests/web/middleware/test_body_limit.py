@@ -7,6 +7,7 @@ from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY, RequestBodyLimitMiddleware
+from portico.web.middleware.cors import CORSMiddleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse
 from portico.web.routing import Mount, Route
@@ -173,3 +174,18 @@ def test_other_scopes_go_past_it():
 
     asyncio.run(limited(app)({"type": "websocket"}, 1, 2))
     assert seen == [({"type": "websocket"}, 1, 2)]
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_a_browser_may_read_why_its_body_was_refused(read):
+    async def app(scope, receive, send):
+        if read:
+            await receive()
+        await page(scope, receive, send)
+
+    limited = RequestBodyLimitMiddleware(CORSMiddleware(app, allow_origins=["https://a.example"]), max_body_size=4)
+    headers = {"origin": "https://a.example", "content-length": "5"}
+    answer = ask(limited, "POST", headers=headers, body=b"abcde")
+    assert answer.status == 413
+    assert answer.get("access-control-allow-origin") == "https://a.example"
+    assert answer.get("vary") == "Origin"

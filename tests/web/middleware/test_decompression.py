@@ -10,6 +10,7 @@ from tests.web.middleware.exchange import ask, echo, make_scope
 
 from portico.web.exceptions import HTTPException
 from portico.web.middleware import decoders
+from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.middleware.decompression import FREE_SIZE, PIECE_SIZE, RequestDecompressionMiddleware
 
 TEXT = bytes(range(256)) * 40 + b"the end"
@@ -273,3 +274,11 @@ def test_after_the_body_comes_what_comes():
 
     ask(RequestDecompressionMiddleware(app), headers={"content-encoding": "gzip"}, body=gzip.compress(b"x"))
     assert seen == ["http.request", "http.request", "http.disconnect"]
+
+
+def test_a_limit_on_bodies_further_in_counts_what_is_decoded():
+    decoding = RequestDecompressionMiddleware(RequestBodyLimitMiddleware(echo, max_body_size=1000))
+    app = RequestBodyLimitMiddleware(decoding, max_body_size=100_000)
+    for size, status in ((1000, 200), (1001, 413), (50_000, 413)):
+        headers = {"content-encoding": "gzip"}
+        assert ask(app, "POST", headers=headers, body=gzip.compress(bytes(size))).status == status

@@ -391,3 +391,8 @@ def test_a_subclass_may_make_a_page_of_its_own():
             return f"own {exc}"
 
     assert answer_of(Own(failing(), debug=True), HTML).body == b"own wrong"
+
+
+@pytest.mark.parametrize("headers", [HTML, {}])
+def test_a_message_that_utf8_has_no_form_for_is_shown(headers):
+    assert "name \\udcff" in debugged(ValueError("name \udcff"), headers)

@@ -7,7 +7,7 @@ from base64 import b64decode, b64encode
 
 import itsdangerous
 import pytest
-from tests.web.middleware.exchange import ask
+from tests.web.middleware.exchange import ask, make_scope
 
 from portico.web.middleware.sessions import MAX_COOKIE_SIZE, Session, SessionError, SessionMiddleware
 from portico.web.middleware.sessionstore import MemorySessionStore
@@ -234,6 +234,27 @@ def test_a_cleared_session_is_deleted_from_the_store():
     answer = ask(app_that(Session.clear, store=store), headers={"cookie": cookie})
     assert answer.get("set-cookie").startswith("session=null;")
     assert session_in(ask(app_that(read, store=store), headers={"cookie": cookie})) == {}
+
+
+@pytest.mark.parametrize("end", [Session.clear, Session.renew])
+def test_a_request_that_outlives_the_session_of_its_store_does_not_bring_it_back(end):
+    store = MemorySessionStore()
+    cookie = cookie_of(ask(app_that(put(user="ada"), store=store)))
+
+    async def slow(scope, receive, send):
+        scope["session"]["seen"] = 1
+        log_out = SessionMiddleware(app_that(end).app, SECRET, store=store)
+        await log_out(make_scope(headers={"cookie": cookie}), receive, nothing)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    answer = ask(SessionMiddleware(slow, SECRET, store=store), headers={"cookie": cookie})
+    assert "set-cookie" not in answer
+    assert session_in(ask(app_that(read, store=store), headers={"cookie": cookie})) == {}
+
+
+async def nothing(message):
+    pass
 
 
 def test_the_memory_store_forgets_what_is_old_or_too_much():

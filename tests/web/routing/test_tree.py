@@ -210,3 +210,11 @@ def test_parameters_of_one_request_are_not_seen_by_the_next() -> None:
     _, child_scope = leaf.take(scope_of("/a"), "/a", params)
     child_scope["path_params"]["x"] = 1
     assert tree.find("/a")[0][1] == {}
+
+
+@pytest.mark.parametrize("template", ["/{n:int}", "/a-{n:int}", "/{n:int}.json"])
+def test_an_integer_of_more_digits_than_python_converts_does_not_match(template: str) -> None:
+    for route in (Route(template, endpoint), Mount(template, application)):
+        path = template.replace("{n:int}", "1" * 5000) + ("/x" if isinstance(route, Mount) else "")
+        assert by_tree([route], scope_of(path)) is None
+        assert same([route], scope_of(path))

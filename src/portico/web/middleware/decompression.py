@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.exceptions import HTTPException
 from portico.web.handling import watched
+from portico.web.middleware.body_limit import MAX_BODY_SIZE_SCOPE_KEY
 from portico.web.middleware.decoders import BadEncoding, Decoder, decoder_factories, missing_text
 from portico.web.middleware.fields import joined_value
 from portico.web.middleware.negotiation import ALIASES
@@ -25,7 +26,7 @@ class RequestDecompressionMiddleware:
 
     Args:
         app: The application inside.
-        max_size: How many decoded bytes a body may have.
+        max_size: How many decoded bytes a body may have; where a limit on bodies is in force, that one counts, too.
         max_ratio: How many times a body may grow, once it has more than 1 MiB.
         encodings: The codings to read; all of `gzip`, `deflate`, `br` and `zstd` that are installed by default.
 
@@ -77,7 +78,7 @@ class RequestDecompressionMiddleware:
             return
         hidden = (b"content-encoding", b"content-length")
         scope["headers"] = [field for field in scope["headers"] if field[0] not in hidden]
-        body = DecodedBody(receive, factory(), self.max_size, self.max_ratio)
+        body = DecodedBody(scope, receive, factory(), self.max_size, self.max_ratio)
         body.waiting = taken_before(scope, receive)
         watch = watched(send)
         try:
@@ -92,7 +93,8 @@ class RequestDecompressionMiddleware:
 class DecodedBody:
     """A `receive` that decodes."""
 
-    def __init__(self, receive: Receive, decoder: Decoder, max_size: int, max_ratio: int) -> None:
+    def __init__(self, scope: Scope, receive: Receive, decoder: Decoder, max_size: int, max_ratio: int) -> None:
+        self.scope = scope
         self.receive = receive
         self.waiting: list[Message] = []  # what a layer outside has taken from `receive`
         self.decoder = decoder
@@ -137,7 +139,9 @@ class DecodedBody:
         except BadEncoding:
             raise self._failed(400, "The request's body is not in the content-encoding that it claims") from None
         self.given += len(piece)
-        if self.given > self.max_size or (self.given > FREE_SIZE and self.given > self.taken * self.max_ratio):
+        # A limit on bodies that is set further in may have come into force since the last piece.
+        max_size = min(self.max_size, self.scope.get(MAX_BODY_SIZE_SCOPE_KEY, self.max_size))
+        if self.given > max_size or (self.given > FREE_SIZE and self.given > self.taken * self.max_ratio):
             raise self._failed(413, "Content Too Large")
         return piece
 

@@ -203,9 +203,12 @@ class SessionMiddleware:
                 cookie = self._ended_cookie
             if new_text is not None and (session.modified or new_text != text):
                 # Only a key that had a session is used again: no client chooses its own.
-                new_key = key if key is not None and text is not None and not session.renewed else _new_key()
-                await store.save(new_key, new_text, self.max_age)
-                cookie = self._signed_cookie(new_key.encode("latin-1"))
+                old_key = None if text is None or session.renewed else key
+                # A session that has ended meanwhile, by another request of the client, stays ended.
+                if old_key is None or await store.load(old_key) is not None:
+                    new_key = old_key or _new_key()
+                    await store.save(new_key, new_text, self.max_age)
+                    cookie = self._signed_cookie(new_key.encode("latin-1"))
             await send(_with_cookie(start, cookie))
 
         def send_with_cookie(message: Message) -> Awaitable[None]:
