@@ -39,6 +39,10 @@ async def while_connected(work: Coroutine[Any, Any, None], receive: Receive) -> 
         # As asyncio.timeout() does: a cancellation that is not this listener's goes on.
         if not listener.gone or task.uncancel() > cancelling:
             raise
+    except BaseException:
+        if listener.gone:
+            task.uncancel()
+        raise
     finally:
         start.cancel()
         await listener.stop()

@@ -30,6 +30,8 @@ class Application:
             last; a mapping that it yields becomes state of each request.
         max_body_size: The most bytes that a request's body may have; no limit by default.
         threads: How many threads sync endpoints share in this process; 40 by default.
+        mounted_lifespans: Whether the lifespans of mounted applications are run in this one; say False where the
+            program starts them itself.
     """
 
     def __init__(
@@ -42,10 +44,11 @@ class Application:
         *,
         max_body_size: int | None = None,
         threads: int | None = None,
+        mounted_lifespans: bool = True,
     ) -> None:
         self.debug = debug
         self.state = State()
-        self.router = Router(routes, lifespan=lifespan)
+        self.router = Router(routes, lifespan=lifespan, mounted_lifespans=mounted_lifespans)
         self.max_body_size = max_body_size
         self.exception_handlers = dict(exception_handlers or {})
         self.user_middleware = list(middleware or ())

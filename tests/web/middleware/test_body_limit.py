@@ -181,7 +181,7 @@ def test_a_browser_may_read_why_its_body_was_refused(read):
     async def app(scope, receive, send):
         if read:
             await receive()
-        await page(scope, receive, send)
+        await page()(scope, receive, send)
 
     limited = RequestBodyLimitMiddleware(CORSMiddleware(app, allow_origins=["https://a.example"]), max_body_size=4)
     headers = {"origin": "https://a.example", "content-length": "5"}

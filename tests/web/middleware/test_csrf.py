@@ -1,5 +1,7 @@
 import asyncio
+import gc
 import hmac
+import weakref
 
 import pytest
 from tests.web.middleware.exchange import ask, echo, make_scope, page
@@ -300,3 +302,19 @@ def test_a_body_that_a_layer_outside_has_read_is_there_for_both():
     for app in (inner, outer):
         answer = posted(app, cookie=token, body=[body[:5], body[5:]], content_type="application/x-www-form-urlencoded")
         assert answer.body == body
+
+
+def test_a_request_is_freed_without_the_garbage_collector():
+    class Marked(dict):
+        pass
+
+    scope = Marked(make_scope())
+    gone = weakref.ref(scope)
+    gc.collect()
+    gc.disable()
+    try:
+        ask(guarded(form), scope=scope)
+        del scope
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -1,11 +1,13 @@
 """Lifespans of applications that are mounted: run once, in order, each with its own state."""
 
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.applications import Application
 from portico.web.requests import Request
 from portico.web.responses import JSONResponse, Response
@@ -83,3 +85,79 @@ def test_a_mounted_application_that_fails_to_start_keeps_the_whole_from_starting
     with pytest.raises(Exception, match="no database"), TestClient(app):
         pass
     assert log == ["app starts", "first starts", "first stops"]
+
+
+def mounted_by(lifespan: Any, inner: ASGIApp) -> Application:
+    return Application(routes=[Mount("/in", app=inner)], lifespan=lifespan)
+
+
+def test_a_mounted_application_that_the_outer_lifespan_has_entered_starts_once() -> None:
+    log = Log()
+    inner = Application(routes=[Route("/", state)], lifespan=log.lifespan("inner", who="inner"))
+
+    @asynccontextmanager
+    async def outer(app: Any) -> AsyncIterator[None]:
+        async with inner.router.lifespan_context(inner):
+            yield
+
+    with TestClient(mounted_by(outer, inner)) as client:
+        assert log == ["inner starts"]
+        assert client.get("/in/").json() == {"who": "inner"}
+    assert log == ["inner starts", "inner stops"]
+
+
+def test_a_lifespan_that_the_outer_application_has_from_the_mounted_one_runs_once() -> None:
+    log = Log()
+    inner = Application(routes=[Route("/", state)], lifespan=log.lifespan("inner", who="inner"))
+    with TestClient(mounted_by(inner.router.lifespan_context, inner)) as client:
+        assert client.get("/in/").json() == {"who": "inner"}
+    assert log == ["inner starts", "inner stops"]
+
+
+def test_the_same_holds_for_an_application_of_another_framework_that_shows_its_lifespan() -> None:
+    log = Log()
+
+    class Router:
+        lifespan_context = staticmethod(log.lifespan("inner"))
+
+    class Foreign:
+        router = Router()
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            async with self.router.lifespan_context(self):
+                raise AssertionError("started by the mount")
+
+    foreign = Foreign()
+    with TestClient(mounted_by(foreign.router.lifespan_context, foreign)):
+        assert log == ["inner starts"]
+    assert log == ["inner starts", "inner stops"]
+
+
+def test_an_application_can_run_twice_at_the_same_time() -> None:
+    log = Log()
+    app = Application(
+        routes=[Mount("/", app=Application(lifespan=log.lifespan("inner")))], lifespan=log.lifespan("app")
+    )
+    with TestClient(app), TestClient(app):
+        assert log == ["app starts", "inner starts"] * 2
+
+
+def test_what_is_mounted_is_left_alone_where_the_outer_application_says_so() -> None:
+    log = Log()
+    inner = Application(lifespan=log.lifespan("inner"))
+    with TestClient(Application(routes=[Mount("/in", app=inner)], mounted_lifespans=False)):
+        assert log == []
+
+
+def test_a_failure_to_start_names_the_mount() -> None:
+    @asynccontextmanager
+    async def once(app: Any) -> AsyncIterator[None]:
+        raise RuntimeError("can only be called once")
+        yield
+
+    with (
+        pytest.raises(Exception, match="called once") as caught,
+        TestClient(mounted_by(None, Application(lifespan=once))),
+    ):
+        pass
+    assert "mounted_lifespans=False" in "".join(traceback.format_exception(caught.value))

@@ -25,14 +25,14 @@ def scope_of(path: str, method: str = "GET", kind: str = "http", host: bytes = b
 
 
 def by_list(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[BaseRoute, Match, dict[str, Any]] | None:
-    """Return the route that is taken, how it matches and its part of the scope, by trying one after the other."""
+    """Return the route that is taken, how it matches and what the scope becomes, by trying one after the other."""
     partial = None
     for route in routes:
         match, child_scope = route.matches(scope)
         if match is Match.FULL:
-            return route, match, dict(child_scope)
+            return route, match, {**scope, **child_scope, "route": route}
         if match is Match.PARTIAL and partial is None:
-            partial = route, match, dict(child_scope)
+            partial = route, match, {**scope, **child_scope, "route": route}
     return partial
 
 
@@ -40,11 +40,13 @@ def by_tree(routes: list[BaseRoute], scope: dict[str, Any]) -> tuple[BaseRoute, 
     partial = None
     path = scope["path"]
     for leaf, params in RouteTree(routes, scope["type"]).find(path):
-        match, child_scope = leaf.take(scope, path, params)
-        if match is Match.FULL:
-            return leaf.route, match, dict(child_scope)
+        entered = scope.copy()
+        match = leaf.enter(entered, path, params)
         if match is Match.PARTIAL and partial is None:
-            partial = leaf.route, match, dict(child_scope)
+            leaf.enter_partly(entered, path, params)
+            partial = leaf.route, match, entered
+        if match is Match.FULL:
+            return leaf.route, match, entered
     return partial
 
 
@@ -207,8 +209,9 @@ def test_a_path_is_looked_up_without_looking_at_other_routes() -> None:
 def test_parameters_of_one_request_are_not_seen_by_the_next() -> None:
     tree = RouteTree([Route("/a", endpoint)], "http")
     leaf, params = tree.find("/a")[0]
-    _, child_scope = leaf.take(scope_of("/a"), "/a", params)
-    child_scope["path_params"]["x"] = 1
+    scope = scope_of("/a")
+    leaf.enter(scope, "/a", params)
+    scope["path_params"]["x"] = 1
     assert tree.find("/a")[0][1] == {}
 
 

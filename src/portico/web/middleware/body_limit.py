@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.exceptions import HTTPException
+from portico.web.middleware.refusal import with_error_headers
 from portico.web.responses import PlainTextResponse
 
 MAX_BODY_SIZE_SCOPE_KEY = "portico.max_body_size"
@@ -136,4 +137,4 @@ def _declared_length(scope: Scope) -> int:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    await PlainTextResponse(_TEXT, status_code=413)(scope, receive, send)
+    await PlainTextResponse(_TEXT, status_code=413)(scope, receive, with_error_headers(scope, send))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.middleware.fields import Field, field_value, vary_on, with_fields
+from portico.web.middleware.refusal import ERROR_HEADERS_SCOPE_KEY
 from portico.web.responses import PlainTextResponse, Response
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ SAFELISTED_HEADERS = {"Accept", "Accept-Language", "Content-Language", "Content-
 PREFLIGHT_VARY = (
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network"
 )
-# The layers outside of this one find here who adds the fields to an error response that they make themselves.
-ERROR_HEADERS_SCOPE_KEY = "portico.error_headers"
 MAX_GRANTS = 256
 VARY_ORIGIN: Field = (b"vary", b"Origin")
 OWN_FIELDS = frozenset(

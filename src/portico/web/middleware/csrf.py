@@ -49,7 +49,7 @@ def csrf_token(connection: Mapping[str, Any]) -> str:
     tokens: Tokens | None = connection.get(SCOPE_KEY)
     if tokens is None:
         raise CSRFError("csrf_token() needs the application to be inside of CSRFMiddleware")
-    return tokens.token().decode("latin-1")
+    return tokens.token(getattr(connection, "scope", connection)).decode("latin-1")
 
 
 class CSRFMiddleware:
@@ -120,7 +120,7 @@ class CSRFMiddleware:
         if kind not in ("http", "websocket"):
             await self.app(scope, receive, send)
             return
-        tokens = scope[SCOPE_KEY] = Tokens(self, scope)
+        tokens = scope[SCOPE_KEY] = Tokens(self)
         if not (kind == "http" and scope["method"] in SAFE_METHODS) and not self._is_exempt(scope["path"]):
             reason = None if self._comes_from_us(scope) else "the request comes from another site"
             if reason is None and kind == "http":
@@ -182,24 +182,23 @@ class CSRFMiddleware:
 
 
 class Tokens:
-    """The token of one request, made when it is first asked for."""
+    """The token of one request, made when it is first asked for. The scope holds this, so this does not hold it."""
 
-    __slots__ = ("is_new", "is_used", "middleware", "scope", "value")
+    __slots__ = ("is_new", "is_used", "middleware", "value")
 
-    def __init__(self, middleware: CSRFMiddleware, scope: Scope) -> None:
+    def __init__(self, middleware: CSRFMiddleware) -> None:
         self.middleware = middleware
-        self.scope = scope
         self.value = b""
         self.is_used = False
         self.is_new = False
 
-    def token(self) -> bytes:
+    def token(self, scope: Scope) -> bytes:
         """Return the cookie's token if it is good here, else a new one."""
         middleware = self.middleware
-        bound_to = middleware._bound_to(self.scope)
+        bound_to = middleware._bound_to(scope)
         if not self.is_used:
             self.is_used = True
-            self.value = cookie_value(self.scope, middleware._cookie_start) or b""
+            self.value = cookie_value(scope, middleware._cookie_start) or b""
         if not middleware.signer.is_valid(self.value, bound_to):
             self.value = middleware.signer.make(bound_to)
             self.is_new = True

@@ -3,17 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from portico.asgi import ASGIApp, ClientDisconnected, Message, Receive, Scope, Send
+from portico.asgi import ASGIApp, ClientDisconnected, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
-from portico.web.datastructures import MutableHeaders
 from portico.web.handling import ResponseWatch
 from portico.web.middleware.body_limit import is_refused_outside
+from portico.web.middleware.refusal import with_error_headers
 from portico.web.requests import Request
 from portico.web.responses import HTMLResponse, PlainTextResponse, Response
 from portico.web.types import ExceptionHandler
-
-# Layers inside, such as CORS, leave functions here that add their fields to a 500 response, which does not pass them.
-ERROR_HEADERS_SCOPE_KEY = "portico.error_headers"
 
 # The page shows source code, so nothing may keep it, and nothing that slipped through the escaping may run in it.
 PAGE_HEADERS = {
@@ -56,9 +53,7 @@ class ServerErrorMiddleware:
 
     async def _answer(self, error: Exception, scope: Scope, receive: Receive, send: Send, started: bool) -> None:
         request = Request(scope, receive, send)
-        hooks = scope.get(ERROR_HEADERS_SCOPE_KEY)
-        if hooks:
-            send = _with_headers(send, hooks)
+        send = with_error_headers(scope, send)
         try:
             response = await self._response(request, error, started)
         except Exception:
@@ -85,8 +80,8 @@ class ServerErrorMiddleware:
     def debug_response(self, request: Request, exc: Exception) -> Response:
         """Return the page about the exception, as plain text unless the client accepts HTML. Runs in a thread."""
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(self._page(request, exc), status_code=500, headers=PAGE_HEADERS)
-        return PlainTextResponse(self.generate_plain_text(exc), status_code=500, headers=PAGE_HEADERS)
+            return HTMLResponse(_bytes(self._page(request, exc)), status_code=500, headers=PAGE_HEADERS)
+        return PlainTextResponse(_bytes(self.generate_plain_text(exc)), status_code=500, headers=PAGE_HEADERS)
 
     def error_response(self, request: Request, exc: Exception) -> Response:
         """Return what the client gets when there is neither a handler nor the debug page."""
@@ -112,13 +107,5 @@ class ServerErrorMiddleware:
         return page(exc, scope=request.scope, show_locals=self.debug_locals)
 
 
-def _with_headers(send: Send, hooks: "list[Callable[[MutableHeaders], Any]]") -> Send:
-    def send_with_headers(message: Message) -> Any:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(raw=list(message.get("headers", ())))
-            for hook in hooks:
-                hook(headers)
-            message = {**message, "headers": headers.raw}
-        return send(message)
-
-    return send_with_headers
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.datastructures import MutableHeaders
-from portico.web.middleware.errors import ERROR_HEADERS_SCOPE_KEY
+from portico.web.middleware.refusal import ERROR_HEADERS_SCOPE_KEY
 
 __all__ = ["RequestIDMiddleware", "current_request_id", "new_request_id"]
 

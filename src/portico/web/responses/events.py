@@ -9,7 +9,7 @@ from portico.codec.sse import KEEP_ALIVE, format_event
 from portico.files.connected import while_connected
 from portico.web.background import BackgroundTask
 from portico.web.responses.data import dump_json
-from portico.web.responses.streaming import StreamingResponse, encode_each
+from portico.web.responses.streaming import StreamingResponse, close_iterator, encode_each, iterate_sync
 
 PING_INTERVAL = 15.0
 
@@ -97,6 +97,9 @@ class EventSourceResponse(StreamingResponse):
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
+        if scope.get("method") == "HEAD":  # which has no use for events, and nobody could tell when to stop
+            await close_iterator(self.body_iterator)
+            self.body_iterator = iterate_sync(())
         try:
             await while_connected(self._stream(send), receive)
         except OSError as error:

@@ -78,7 +78,7 @@ class StreamingResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self.stream_response(denial_send(send))
-        elif send_fails(scope):
+        elif send_fails(scope) and scope.get("method") != "HEAD":  # nothing is written for HEAD, so nothing can fail
             try:
                 await self.stream_response(send)
             except OSError as error:
@@ -121,5 +121,11 @@ async def encode_each(
 async def close_iterator(pieces: Any) -> None:
     """Close an async iterator that can be closed."""
     close = getattr(pieces, "aclose", None)
-    if close is not None:
+    if close is None:
+        return
+    try:
         await close()
+    except BaseExceptionGroup as group:  # what a task group makes of the end of a generator that pauses inside of it
+        _, others = group.split(GeneratorExit)
+        if others is not None:
+            raise

@@ -5,10 +5,11 @@ import traceback
 import warnings
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from portico import lifespan as asgi
-from portico.asgi import Receive, Scope, Send
+from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.exceptions import PorticoDeprecationWarning
 from portico.web.routing.mounts import Host, Mount
 from portico.web.routing.routes import BaseRoute
@@ -17,10 +18,46 @@ from portico.web.types import Lifespan
 Context = Callable[[Any], AbstractAsyncContextManager[Any]]
 
 SHUTDOWN_TIMEOUT_S = 3600.0  # the server has a limit of its own for the whole
+ADVICE = (
+    "This is the lifespan of what is mounted at {!r}, which the application that it is mounted on runs. If that starts "
+    "the same things itself, leave them out there, or say mounted_lifespans=False."
+)
+
+# The lifespans that run in the one of the outermost application, with their states.
+_running: ContextVar[dict["NotedLifespan", Any] | None] = ContextVar("running", default=None)
 
 
-def lifespan_context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> Context:
+class NotedLifespan:
+    """A lifespan that is known to run while it does.
+
+    Programs enter the lifespan of what they mount in their own one, for frameworks that do not run it.
+    """
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    @asynccontextmanager
+    async def __call__(self, app: Any) -> AsyncIterator[Any]:
+        running = _running.get()
+        async with self.context(app) as state:
+            if running is None:
+                yield state
+                return
+            running[self] = state
+            try:
+                yield state
+            finally:
+                running.pop(self, None)
+
+
+def lifespan_context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> NotedLifespan:
     """Return the lifespan as a function from application to async context manager; generators are still taken."""
+    return lifespan if isinstance(lifespan, NotedLifespan) else NotedLifespan(_context(lifespan))
+
+
+def _context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> Context:
     if lifespan is None:
         return _nothing
     if inspect.isasyncgenfunction(lifespan):
@@ -43,7 +80,7 @@ def _warn_of_generator(kind: str) -> None:
     warnings.warn(
         f"{kind} lifespans are deprecated, use an @contextlib.asynccontextmanager function instead",
         PorticoDeprecationWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
@@ -53,16 +90,20 @@ async def _nothing(app: Any) -> AsyncIterator[None]:
 
 
 async def run_lifespan(
-    context: Context, routes: Sequence[BaseRoute], scope: Scope, receive: Receive, send: Send
+    context: NotedLifespan, routes: Sequence[BaseRoute], scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Answer the messages of the lifespan: the router's own context first, then what is mounted; and back."""
+    outermost = _running.get()
+    running: dict[NotedLifespan, Any] = {} if outermost is None else outermost
+    token = _running.set(running)
     started = False
-    await receive()
     try:
-        async with context(scope.get("app")) as state, AsyncExitStack() as mounted:
+        await receive()
+        enter = _entered(running[context]) if context in running else context(scope.get("app"))
+        async with enter as state, AsyncExitStack() as mounted:
             if state is not None:
                 _add_state(scope, state)
-            await _start_mounted(routes, mounted)
+            await _start_mounted(routes, context, mounted)
             await send({"type": "lifespan.startup.complete"})
             started = True
             await receive()
@@ -70,7 +111,14 @@ async def run_lifespan(
         failed = "lifespan.shutdown.failed" if started else "lifespan.startup.failed"
         await send({"type": failed, "message": traceback.format_exc()})
         raise
+    finally:
+        _running.reset(token)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def _entered(state: Any) -> AsyncIterator[Any]:
+    yield state
 
 
 def _add_state(scope: Scope, state: Mapping[str, Any]) -> None:
@@ -79,15 +127,24 @@ def _add_state(scope: Scope, state: Mapping[str, Any]) -> None:
     scope["state"].update(state)
 
 
-async def _start_mounted(routes: Sequence[BaseRoute], mounted: AsyncExitStack) -> None:
+async def _start_mounted(routes: Sequence[BaseRoute], outer: NotedLifespan, mounted: AsyncExitStack) -> None:
     """Start each mounted application once, in the order of the routes; how they are stopped is left on the stack."""
     drivers: dict[int, asgi.Lifespan] = {}
     for route in routes:
-        if not isinstance(route, Mount | Host):
+        if not isinstance(route, Mount | Host) or _lifespan_of(route.app) is outer.context:
             continue
         driver = drivers.get(id(route.app))
         if driver is None:
             driver = drivers[id(route.app)] = asgi.Lifespan(route.app, "auto")
-            await driver.startup()
+            try:
+                await driver.startup()
+            except asgi.LifespanError as error:
+                error.add_note(ADVICE.format(route.path if isinstance(route, Mount) else route.host))
+                raise
             mounted.push_async_callback(driver.shutdown, SHUTDOWN_TIMEOUT_S)
         route.lifespan_state = driver.state
+
+
+def _lifespan_of(app: ASGIApp) -> object:
+    """Return the lifespan of an application of another framework, as far as it shows it."""
+    return getattr(getattr(app, "router", None), "lifespan_context", None)

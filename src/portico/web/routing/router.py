@@ -12,11 +12,11 @@ from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, RedirectResponse, Response
-from portico.web.routing.lifespans import lifespan_context, run_lifespan
+from portico.web.routing.lifespans import NotedLifespan, lifespan_context, run_lifespan
 from portico.web.routing.mounts import Host, Mount
 from portico.web.routing.paths import NoMatchFound, get_route_path
 from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
-from portico.web.routing.tree import RouteTree
+from portico.web.routing.tree import Hit, RouteTree
 from portico.web.types import ExceptionHandler, Lifespan
 from portico.web.websockets import WebSocket, WebSocketClose
 
@@ -65,6 +65,8 @@ class Router:
         max_body_size: The most bytes that a request's body may have.
         exception_handlers: Handlers, by status or class of exception, that go before the application's for what is
             raised below.
+        mounted_lifespans: Whether the lifespans of mounted applications are run in this one; say False where the
+            program starts them itself.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class Router:
         middleware: Sequence[Middleware] | None = None,
         max_body_size: int | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
+        mounted_lifespans: bool = True,
     ) -> None:
         self.routes = RouteList(routes or ())
         self.redirect_slashes = redirect_slashes
         self.default = self.not_found if default is None else default
-        self.lifespan_context = lifespan_context(lifespan)
+        self._lifespan = lifespan_context(lifespan)
+        self.mounted_lifespans = mounted_lifespans
         app: ASGIApp = self.app
         if exception_handlers:
             app = HandledExceptions(app, exception_handlers)
@@ -100,6 +104,15 @@ class Router:
         self._planted = -1  # the count of changes that the trees have seen
         self._trees: dict[str, RouteTree] = {}
 
+    @property
+    def lifespan_context(self) -> NotedLifespan:
+        """The lifespan, as a function from application to async context manager; may be replaced before it runs."""
+        return self._lifespan
+
+    @lifespan_context.setter
+    def lifespan_context(self, lifespan: Lifespan[Any]) -> None:
+        self._lifespan = lifespan_context(lifespan)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.middleware_stack(scope, receive, send)
 
@@ -112,55 +125,37 @@ class Router:
             await self.lifespan(scope, receive, send)
             return
         path = get_route_path(scope) if scope.get("root_path") else scope["path"]
-        partial: tuple[BaseRoute, Scope] | None = None
-        for leaf, params in self._tree(kind).find(path):
-            match, child_scope = leaf.take(scope, path, params)
+        partial: Hit | None = None
+        tree = self._trees.get(kind) if self._planted == self._routes.changes else None
+        if tree is None:
+            tree = self._plant(kind)
+        for hit in tree.find(path):
+            match = hit[0].enter(scope, path, hit[1])
             if match is Match.FULL:
-                route = scope["route"] = leaf.route
-                scope.update(child_scope)
-                await route.handle(scope, receive, send)
+                await hit[0].route.handle(scope, receive, send)
                 return
             if match is Match.PARTIAL and partial is None:
-                partial = leaf.route, child_scope
+                partial = hit
         if partial is not None:
-            route, child_scope = partial
-            scope["route"] = route
-            scope.update(child_scope)
-            await route.handle(scope, receive, send)
+            leaf, params = partial
+            leaf.enter_partly(scope, path, params)
+            await leaf.route.handle(scope, receive, send)
             return
         if kind == "http" and self.redirect_slashes and path != "/":
-            location = self._other_slash(scope, path)
+            location = _other_slash(tree, scope, path)
             if location is not None:
                 await RedirectResponse(location)(scope, receive, send)
                 return
         await self.default(scope, receive, send)
 
-    def _tree(self, kind: str) -> RouteTree:
+    def _plant(self, kind: str) -> RouteTree:
+        """Build the tree for one kind of scope from the routes as they are now."""
         routes = self._routes
         if self._planted != routes.changes:
             self._trees = {}
             self._planted = routes.changes
-        tree = self._trees.get(kind)
-        if tree is None:
-            tree = self._trees[kind] = RouteTree(routes, kind)
+        tree = self._trees[kind] = RouteTree(routes, kind)
         return tree
-
-    def _other_slash(self, scope: Scope, path: str) -> str | None:
-        """Return where the path with a slash more or less is, None if no route has it.
-
-        Without scheme and host, so that it stays where the client has found us, whatever proxies are in between.
-        """
-        other = dict(scope)
-        other["path"] = scope["path"].rstrip("/") if path.endswith("/") else scope["path"] + "/"
-        path = get_route_path(other)
-        hits = self._tree("http").find(path)
-        if all(leaf.take(other, path, params)[0] is Match.NONE for leaf, params in hits):
-            return None
-        location = quote(other["path"], safe=PATH_SAFE)
-        if location[:2] in ("//", "/\\") or location[:1] != "/":
-            return None  # which a browser would take for another host
-        query = scope.get("query_string", b"")
-        return f"{location}?{query.decode('latin-1')}" if query else location
 
     async def not_found(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer that there is no such route; inside an application its handler of 404 does."""
@@ -173,7 +168,8 @@ class Router:
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the lifespan of the router and of what is mounted on it (ASGI lifespan 2.0)."""
-        await run_lifespan(self.lifespan_context, self._routes, scope, receive, send)
+        mounts = self._routes if self.mounted_lifespans else ()
+        await run_lifespan(self.lifespan_context, mounts, scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of the named route; raises NoMatchFound where none takes just these parameters."""
@@ -211,3 +207,20 @@ class Router:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Router) and self.routes == other.routes
+
+
+def _other_slash(tree: RouteTree, scope: Scope, path: str) -> str | None:
+    """Return where the path with a slash more or less is, None if no route has it.
+
+    Without scheme and host, so that it stays where the client has found us, whatever proxies are in between.
+    """
+    other = dict(scope)
+    other["path"] = scope["path"].rstrip("/") if path.endswith("/") else scope["path"] + "/"
+    path = get_route_path(other)
+    if all(leaf.enter(other, path, params) is Match.NONE for leaf, params in tree.find(path)):
+        return None
+    location = quote(other["path"], safe=PATH_SAFE)
+    if location[:2] in ("//", "/\\") or location[:1] != "/":
+        return None  # which a browser would take for another host
+    query = scope.get("query_string", b"")
+    return f"{location}?{query.decode('latin-1')}" if query else location

@@ -58,9 +58,16 @@ class Leaf:
             params[self.rest] = "/".join(segments[self.rest_from :])
         return params
 
-    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
-        """Return how well the route fits, and what the scope is updated with if it is taken."""
-        return Match.FULL, self.route.child_scope(scope, params)
+    def enter(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
+        """Return how well the route fits; where it does, the scope is then that of the route."""
+        route = scope["route"] = self.route
+        outer = scope.get("path_params")
+        scope["path_params"] = {**outer, **params} if outer else params.copy()
+        scope["endpoint"] = route.endpoint
+        return Match.FULL
+
+    enter_partly = enter
+    """As `enter`, for a route that is taken though it does not fit wholly."""
 
 
 class RequestLeaf(Leaf):
@@ -68,11 +75,16 @@ class RequestLeaf(Leaf):
 
     __slots__ = ()
 
-    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
+    def enter(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
         route = self.route
         methods = route.methods
-        match = Match.FULL if not methods or scope["method"] in methods else Match.PARTIAL
-        return match, route.child_scope(scope, params)
+        if methods and scope["method"] not in methods:
+            return Match.PARTIAL
+        scope["route"] = route
+        outer = scope.get("path_params")
+        scope["path_params"] = {**outer, **params} if outer else params.copy()
+        scope["endpoint"] = route.endpoint
+        return Match.FULL
 
 
 class MountLeaf(Leaf):
@@ -80,8 +92,10 @@ class MountLeaf(Leaf):
 
     __slots__ = ()
 
-    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
-        return Match.FULL, self.route.mounted_scope(scope, params, path)
+    def enter(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
+        route = scope["route"] = self.route
+        scope.update(route.mounted_scope(scope, params, path))
+        return Match.FULL
 
 
 class Question(Leaf):
@@ -89,8 +103,19 @@ class Question(Leaf):
 
     __slots__ = ()
 
-    def take(self, scope: Scope, path: str, params: dict[str, Any]) -> tuple[Match, Scope]:
-        match: tuple[Match, Scope] = self.route.matches(scope)
+    def enter(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
+        match: Match
+        match, child_scope = self.route.matches(scope)
+        if match is Match.FULL:
+            scope["route"] = self.route
+            scope.update(child_scope)
+        return match
+
+    def enter_partly(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
+        match: Match
+        match, child_scope = self.route.matches(scope)
+        scope["route"] = self.route
+        scope.update(child_scope)
         return match
 
 
