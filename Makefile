@@ -6,6 +6,7 @@ APP ?= examples.hello:app
 OPTIONS ?=
 TESTS ?=
 BENCH ?=
+SUITE ?= starlette
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,11 +16,11 @@ COMPILED := $(PXDS) $(wildcard $(PXDS:.pxd=.py))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help run test test-pure check format bench wheel docs clean
+.PHONY: help run test test-pure check format bench conformance wheel docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.compiled ## serve an example (APP=module:name OPTIONS="--port 9000")
 	$(BIN)/portico run $(APP) $(OPTIONS)
@@ -42,6 +43,9 @@ format: $(VENV)/.with-dev ## format the code and sort its imports
 
 bench: $(VENV)/.compiled $(VENV)/.with-bench ## measure Portico beside its peers (BENCH="...")
 	$(BIN)/python -m bench $(BENCH)
+
+conformance: $(VENV)/.compiled ## run Starlette's own tests on the framework (SUITE=fastapi: FastAPI's)
+	$(BIN)/python conformance/frameworks.py $(SUITE)
 
 wheel: $(BIN)/python ## build a wheel into dist/; fails where an extension does not compile
 	PORTICO_REQUIRE_COMPILED=1 $(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from portico.asgi import Receive, Scope, Send
 from portico.web import routing
 from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
@@ -250,3 +251,32 @@ def test_endpoints_are_wrapped_by_the_request_response_that_the_package_has(
     monkeypatch.setattr(routing, "request_response", tracing)
     Route("/", home)
     assert traced == [home]
+
+
+def test_names_are_looked_for_past_routes_of_another_framework_that_do_not_have_them() -> None:
+    class ForeignNoMatchFound(Exception):
+        pass
+
+    ForeignNoMatchFound.__name__ = "NoMatchFound"
+
+    class Foreign:
+        @property
+        def routes(self) -> list[Any]:
+            return [self]
+
+        def url_path_for(self, name: str, /, **path_params: Any) -> str:
+            if name == "broken":
+                raise LookupError(name)
+            if name == "foreign":
+                return "/page"
+            raise ForeignNoMatchFound(name)
+
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            raise AssertionError("no request")
+
+    app = Application(routes=[Mount("/admin", app=Foreign()), Route("/", home)])
+    assert app.url_path_for("home") == "/"
+    with pytest.raises(LookupError):
+        app.url_path_for("broken")
+    with pytest.raises(NoMatchFound):
+        app.url_path_for("none")

@@ -11,7 +11,7 @@ from portico.web.convertors import Convertor
 from portico.web.datastructures import URLPath
 from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
-from portico.web.routing.paths import NoMatchFound, RouteError, Template, get_route_path, replace_params
+from portico.web.routing.paths import NoMatchFound, RouteError, Template, get_route_path, replace_params, reverse
 from portico.web.routing.routes import BaseRoute, Match
 
 BELOW = "/{path:path}"
@@ -48,12 +48,8 @@ class _Outer(BaseRoute):
         return name[len(prefix) :] if name.startswith(prefix) else None
 
     def _url_below(self, name: str, path_params: dict[str, Any]) -> URLPath | None:
-        for route in self.routes or ():
-            try:
-                return route.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-        return None
+        url: URLPath | None = reverse(self.routes or (), name, path_params)
+        return url
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)

@@ -1,7 +1,7 @@
 """Path templates such as `/users/{id:int}`: their parts, their pattern, and the paths that they give."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,20 @@ class NoMatchFound(Exception):
 
     def __init__(self, name: str, path_params: dict[str, Any]) -> None:
         super().__init__(f'No route exists for name "{name}" and params "{", ".join(path_params)}".')
+
+
+def reverse(routes: Iterable[Any], name: str, path_params: dict[str, Any]) -> Any:
+    """Return the path that the first route gives which has the name, None if none of them has it.
+
+    The routes of a mounted application of another framework say so with an exception of their own of the same name.
+    """
+    for route in routes:
+        try:
+            return route.url_path_for(name, **path_params)
+        except Exception as error:
+            if not isinstance(error, NoMatchFound) and type(error).__name__ != NoMatchFound.__name__:
+                raise
+    return None
 
 
 class RouteError(PorticoError, AssertionError):

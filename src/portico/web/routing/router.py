@@ -14,7 +14,7 @@ from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, RedirectResponse, Response
 from portico.web.routing.lifespans import NotedLifespan, lifespan_context, run_lifespan
 from portico.web.routing.mounts import Host, Mount
-from portico.web.routing.paths import NoMatchFound, get_route_path
+from portico.web.routing.paths import NoMatchFound, get_route_path, reverse
 from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
 from portico.web.routing.tree import Hit, RouteTree
 from portico.web.types import ExceptionHandler, Lifespan
@@ -173,12 +173,10 @@ class Router:
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of the named route; raises NoMatchFound where none takes just these parameters."""
-        for route in self._routes:
-            try:
-                return route.url_path_for(name, **path_params)
-            except NoMatchFound:
-                continue
-        raise NoMatchFound(name, path_params)
+        url: URLPath | None = reverse(self._routes, name, path_params)
+        if url is None:
+            raise NoMatchFound(name, path_params)
+        return url
 
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
         """Add a `Mount`."""
