@@ -1,15 +1,12 @@
 """JSON that clients send: read as `json.loads` reads it, only faster; what is none is the client's fault."""
 
 import json
+from collections.abc import Callable
 from typing import Any
-
-import msgspec
 
 from portico.web.exceptions import HTTPException, WebSocketException
 
 INVALID_PAYLOAD = 1007
-
-decode = msgspec.json.decode
 
 
 class InvalidJSON(json.JSONDecodeError, HTTPException):
@@ -33,10 +30,22 @@ class InvalidJSONMessage(json.JSONDecodeError, WebSocketException):
     __str__ = ValueError.__str__
 
 
+def _first_decode(text: bytes | str) -> Any:
+    """Import msgspec, which takes as long as all the rest of the framework, and have it called from then on."""
+    global _decode
+    from msgspec.json import decode
+
+    _decode = decode
+    return decode(text)
+
+
+_decode: Callable[[bytes | str], Any] = _first_decode
+
+
 def parse_json(text: bytes | str, invalid: type[json.JSONDecodeError] = InvalidJSON) -> Any:
     """Return what the text means as JSON, to the letter as `json.loads` reads it; raises `invalid`."""
     try:
-        return decode(text)
+        return _decode(text)
     except (ValueError, RecursionError):
         pass
     # msgspec keeps to RFC 8259. The standard library reads more (NaN, UTF-16), and its errors are those users know.

@@ -11,10 +11,12 @@ from portico.web.convertors import Convertor
 from portico.web.datastructures import URLPath
 from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
+from portico.web.routing.fitting import read_params
 from portico.web.routing.paths import NoMatchFound, RouteError, Template, get_route_path, replace_params, reverse
 from portico.web.routing.routes import BaseRoute, Match
 
 BELOW = "/{path:path}"
+MAX_HOST = 255  # RFC 1035 section 2.3.4
 
 
 class _Outer(BaseRoute):
@@ -109,11 +111,9 @@ class Mount(_Outer):
         if scope["type"] not in ("http", "websocket"):
             return Match.NONE, {}
         path = get_route_path(scope)
-        match = self.path_regex.fullmatch(path)
-        if match is None:
+        params = read_params(self, self.path + BELOW, path)
+        if params is None:
             return Match.NONE, {}
-        convertors = self.param_convertors
-        params = {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
         return Match.FULL, self.mounted_scope(scope, params, path)
 
     def mounted_scope(self, scope: Scope, params: dict[str, Any], path: str) -> dict[str, Any]:
@@ -179,7 +179,8 @@ class Host(_Outer):
             return Match.NONE, {}
         field = host_field(scope["headers"])
         host = None if field is None else parse_host(field)
-        match = None if host is None else self.host_regex.fullmatch(host.name)
+        # A pattern may take very long for a long text.
+        match = None if host is None or len(host.name) > MAX_HOST else self.host_regex.fullmatch(host.name)
         if match is None:
             return Match.NONE, {}
         convertors = self.param_convertors

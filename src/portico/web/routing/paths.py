@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from portico.asgi import PorticoError, Scope
 from portico.web.convertors import CONVERTOR_TYPES, Convertor
@@ -37,8 +36,7 @@ class RouteError(PorticoError, AssertionError):
     """A route cannot be made of its arguments. An AssertionError for programs that come from Starlette."""
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(NamedTuple):
     """A parameter of a template: its name and what converts it."""
 
     name: str

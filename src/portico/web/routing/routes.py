@@ -17,6 +17,7 @@ from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, Response
+from portico.web.routing.fitting import read_params
 from portico.web.routing.paths import NoMatchFound, RouteError, Template, get_route_path, replace_params
 from portico.web.websockets import WebSocket, WebSocketClose
 
@@ -133,13 +134,8 @@ class PathRoute(BaseRoute):
 
     def _read(self, scope: Scope) -> dict[str, Any] | None:
         """Return what the scope is updated with, or None where the path does not match."""
-        match = self.path_regex.fullmatch(get_route_path(scope))
-        if match is None:
-            return None
-        convertors = self.param_convertors
-        return self.child_scope(
-            scope, {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
-        )
+        params = read_params(self, self.path, get_route_path(scope))
+        return None if params is None else self.child_scope(scope, params)
 
     def child_scope(self, scope: Scope, params: dict[str, Any]) -> dict[str, Any]:
         """Return what the scope is updated with when the route is taken with these parameters."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from portico.asgi import Scope
 from portico.web.convertors import FloatConvertor, IntegerConvertor, PathConvertor, StringConvertor, UUIDConvertor
+from portico.web.routing.fitting import read_params
 from portico.web.routing.mounts import BELOW, Mount
 from portico.web.routing.paths import Param, Template
 from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
@@ -41,11 +42,8 @@ class Leaf:
     def read(self, path: str, segments: list[str]) -> dict[str, Any] | None:
         """Return the parameters of a path that has led here, None where one does not fit."""
         if self.verify:
-            match = self.route.path_regex.fullmatch(path)
-            if match is None:
-                return None
-            convertors = self.route.param_convertors
-            return {name: convertors[name].convert(text) for name, text in match.groupdict().items()}
+            route = self.route
+            return read_params(route, route.path + BELOW if isinstance(route, Mount) else route.path, path)
         params = {}
         for position, name, reader in self.readers:
             value: Any = segments[position]
