@@ -241,3 +241,20 @@ def test_an_encoder_that_a_program_puts_in_place_is_used() -> None:
     with mock.patch.object(responses.json, "dumps", wraps=json.dumps) as dumps:
         assert JSONResponse({"a": 1}).body == b'{"a":1}'
     dumps.assert_called_once()
+
+
+def test_a_response_may_set_itself_up_from_its_fields_alone() -> None:
+    class Streamed(Response):
+        def __init__(self) -> None:
+            self.media_type = "text/csv"
+            self.background = None
+            self.init_headers({"x-a": "1"})
+            self.headers["x-b"] = "2"
+            self.status_code = 206
+
+    answer = Streamed()
+    assert answer.raw_headers == [
+        (b"x-a", b"1"),
+        (b"content-type", b"text/csv; charset=utf-8"),
+        (b"x-b", b"2"),
+    ]

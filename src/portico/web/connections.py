@@ -149,7 +149,7 @@ class HTTPConnection(Mapping[str, Any], Generic[StateT]):
         scope = self.scope
         provider = scope.get("router") or scope.get("app")
         if provider is None:
-            raise RuntimeError("The `url_for` method can only be used inside a Starlette application or with a router.")
+            raise RuntimeError("url_for() needs a router: the request has not come through an application or a router")
         url: URL = provider.url_path_for(name, **path_params).make_absolute_url(base_url=self.base_url)
         return url
 

@@ -40,13 +40,26 @@ def watched(send: Send) -> ResponseWatch:
 def find_handler(scope: Scope, error: Exception) -> Callable[..., Any] | None:
     """Return the handler that the application and its routers have for the exception."""
     by_class, by_status = scope.get(HANDLERS_SCOPE_KEY, ({}, {}))
-    if isinstance(error, HTTPException):
-        handler = by_status.get(error.status_code)
+    family: tuple[type, ...] = type(error).__mro__
+    if (status := _status(error)) is not None:
+        handler = by_status.get(status)
         if handler is not None:
             return handler  # type: ignore[no-any-return]
-    for kind in type(error).__mro__:
+        family += (HTTPException,)
+    for kind in family:
         if kind in by_class:
             return by_class[kind]  # type: ignore[no-any-return]
+    return None
+
+
+def _status(error: Exception) -> int | None:
+    """Return the status that an HTTPException has, also one of a framework whose parts are mounted or called here."""
+    if isinstance(error, HTTPException):
+        return error.status_code
+    if any(kind.__name__ == HTTPException.__name__ for kind in type(error).__mro__):
+        status = getattr(error, "status_code", None)
+        if isinstance(status, int) and isinstance(getattr(error, "detail", None), str):
+            return status
     return None
 
 

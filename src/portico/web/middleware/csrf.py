@@ -49,7 +49,8 @@ def csrf_token(connection: Mapping[str, Any]) -> str:
     tokens: Tokens | None = connection.get(SCOPE_KEY)
     if tokens is None:
         raise CSRFError("csrf_token() needs the application to be inside of CSRFMiddleware")
-    return tokens.token(getattr(connection, "scope", connection)).decode("latin-1")
+    scope: Any = getattr(connection, "scope", connection)
+    return tokens.token(scope).decode("latin-1")
 
 
 class CSRFMiddleware:

@@ -1,7 +1,7 @@
 """Answers to the exceptions that mean a response, and to those that the application has handlers for."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from portico.asgi import ASGIApp
 from portico.http.status import forbids_body
@@ -26,10 +26,11 @@ class ExceptionMiddleware(HandledExceptions):
 
     async def http_exception(self, request: Request, exc: Exception) -> Response:
         """Return the status, detail and header fields of an HTTPException as a response."""
-        assert isinstance(exc, HTTPException)
-        if forbids_body(exc.status_code):
-            return Response(status_code=exc.status_code, headers=exc.headers)
-        return PlainTextResponse(exc.detail, status_code=exc.status_code, headers=exc.headers)
+        error = cast(HTTPException, exc)  # or what another framework calls so
+        headers = getattr(error, "headers", None)
+        if forbids_body(error.status_code):
+            return Response(status_code=error.status_code, headers=headers)
+        return PlainTextResponse(error.detail, status_code=error.status_code, headers=headers)
 
     async def websocket_exception(self, websocket: WebSocket, exc: Exception) -> None:
         """Close the WebSocket as a WebSocketException says."""

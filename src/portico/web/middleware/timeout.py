@@ -16,6 +16,7 @@ class RequestTimeoutMiddleware:
 
     If the response has not started the client gets a status that says so. If it has, RequestTimeout is raised and the
     server cuts the connection, so that the client does not take what it has for the whole. WebSockets have no limit.
+    A sync endpoint cannot be cancelled: the answer waits until its thread has returned.
 
     Args:
         app: The application inside.

@@ -76,15 +76,12 @@ class Response:
                     has_type = True
                 raw.append((field, value.encode("latin-1")))
         body = getattr(self, "body", None)
-        status = self.status_code
-        # RFC 9110 §8.6: neither a 1xx nor a 204 has a length; that of a 304 would be the absent body's.
-        if (
-            body is not None
-            and not has_length
-            and (status == 200 or (status >= 200 and status != 204 and status != 304))
-        ):
-            length = len(body)
-            raw.append(LENGTHS[length] if length < 1024 else (b"content-length", b"%d" % length))
+        if body is not None and not has_length:
+            status = self.status_code
+            # RFC 9110 §8.6: neither a 1xx nor a 204 has a length; that of a 304 would be the absent body's.
+            if status == 200 or (status >= 200 and status != 204 and status != 304):
+                length = len(body)
+                raw.append(LENGTHS[length] if length < 1024 else (b"content-length", b"%d" % length))
         media_type = self.media_type
         if media_type is not None and not has_type:
             key = (media_type, self.charset)
