@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import PlainTextResponse as StarlettePlainTextResponse
+from starlette.routing import Match as StarletteMatch
 from starlette.routing import Mount as StarletteMount
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router as StarletteRouter
@@ -19,7 +20,7 @@ from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse
-from portico.web.routing import Mount, Route
+from portico.web.routing import Match, Mount, Route
 from portico.web.testclient import TestClient
 
 
@@ -125,3 +126,10 @@ def test_http_exceptions_of_starlette_go_to_the_handler_of_their_status_or_class
     for key, handler in ((418, by_status), (HTTPException, by_class), (StarletteHTTPException, by_class)):
         app = Application(routes=[Route("/tea", tea)], exception_handlers={key: handler})
         assert TestClient(app).get("/tea").text == handler.__name__.replace("_", " ")
+
+
+@pytest.mark.parametrize("match", list(Match))
+def test_tracers_that_know_the_matches_of_starlette_understand_ours(match: Match) -> None:
+    assert [theirs for theirs in StarletteMatch if match == theirs] == [StarletteMatch(match.value)]
+    assert [ours for ours in Match if match == ours] == [match]
+    assert len({match, StarletteMatch(match.value)}) == 1

@@ -151,7 +151,6 @@ class TestUnhandled:
         asyncio.run(call())
         assert messages == []
 
-
     def test_the_end_of_a_conversation_is_no_error_of_the_application(self) -> None:
         async def endpoint(websocket: WebSocket) -> None:
             await websocket.accept()

@@ -99,7 +99,78 @@ def test_a_pool_without_threads_is_refused(count: int) -> None:
         set_threads(count)
 
 
-def test_a_cancellation_waits_for_the_call_that_is_running() -> None:
+class Slow:
+    """A call that goes on until it is told to end, and what it then does."""
+
+    def __init__(self, outcome: object) -> None:
+        self.started, self.go_on = threading.Event(), threading.Event()
+        self.outcome = outcome
+
+    def __call__(self) -> object:
+        self.started.set()
+        assert self.go_on.wait(5)
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+def test_a_cancellation_waits_for_the_call_that_is_running_and_loses_nothing() -> None:
+    slow = Slow("opened")
+    seen: list[object] = []
+
+    async def caller() -> None:
+        seen.append(await run_in_threadpool(slow))
+        await asyncio.sleep(0)
+        seen.append("never")
+
+    async def main() -> None:
+        task = asyncio.create_task(caller())
+        await asyncio.to_thread(slow.started.wait, 5)
+        task.cancel()
+        done, _ = await asyncio.wait((task,), timeout=0)
+        assert not done
+        slow.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert seen == ["opened"]
+
+    asyncio.run(main())
+
+
+def test_a_timeout_around_a_call_is_a_timeout() -> None:
+    slow = Slow("done")
+
+    async def impatient() -> None:
+        async with asyncio.timeout(0.01):
+            assert await run_in_threadpool(slow) == "done"
+            await asyncio.sleep(5)
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(0.05, slow.go_on.set)
+        with pytest.raises(TimeoutError):
+            await impatient()
+
+    asyncio.run(main())
+
+
+def test_what_a_call_raises_after_the_cancellation_is_its_cause() -> None:
+    slow = Slow(KeyError("x"))
+
+    async def main() -> None:
+        task = asyncio.create_task(run_in_threadpool(slow))
+        await asyncio.to_thread(slow.started.wait, 5)
+        task.cancel()
+        asyncio.get_running_loop().call_soon(slow.go_on.set)
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        assert task.cancelled()
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_scope_of_anyio_lets_the_loop_rest_while_the_call_ends() -> None:
     started, go_on = threading.Event(), threading.Event()
     ended: list[bool] = []
 
@@ -109,14 +180,18 @@ def test_a_cancellation_waits_for_the_call_that_is_running() -> None:
         ended.append(True)
 
     async def main() -> None:
-        task = asyncio.create_task(run_in_threadpool(call))
-        await asyncio.to_thread(started.wait, 5)
-        task.cancel()
-        done, _ = await asyncio.wait((task,), timeout=0)
-        assert not done
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        async def use() -> None:
+            with scope:
+                await run_in_threadpool(call)
+
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as group:
+            group.start_soon(use)
+            await asyncio.to_thread(started.wait, 5)
+            scope.cancel()
+            await anyio.wait_all_tasks_blocked()  # which does not return while somebody is cancelled again and again
+            assert ended == []
+            go_on.set()
         assert ended == [True]
 
     asyncio.run(main())

@@ -132,6 +132,21 @@ def test_the_answer_to_head_ends_when_the_client_goes_though_nothing_is_written_
     assert len(source.ended) == 1
 
 
+def test_a_stream_that_ends_in_its_own_way_when_the_client_goes_leaves_no_cancellation_behind() -> None:
+    async def stubborn() -> AsyncIterator[bytes]:
+        yield b"first"
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            yield b"last"
+
+    assert leave(StreamingResponse(stubborn()), "2.3", failing=False)[-1] == {
+        "type": "http.response.body",
+        "body": b"",
+        "more_body": False,
+    }
+
+
 class TwoTasks(Source):
     async def pieces(self) -> AsyncIterator[bytes]:
         async with asyncio.TaskGroup() as group:

@@ -43,6 +43,9 @@ async def while_connected(work: Coroutine[Any, Any, None], receive: Receive) -> 
         if listener.gone:
             task.uncancel()
         raise
+    else:
+        if listener.gone:  # the work has come to its end in spite of it
+            task.uncancel()
     finally:
         start.cancel()
         await listener.stop()

@@ -63,15 +63,22 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
 
     The function sees the caller's context variables, and the caller sees what the function sets. If the caller is
     cancelled while the function runs, the cancellation waits for it to end: nothing is torn down under a running call.
+    Nor is its result lost, such as what a context manager has opened: the caller gets it, and is cancelled where it
+    waits next.
     """
     context = copy_context()
     loop = asyncio.get_running_loop()
     work = _executor().submit(_call, loop, context, func, args, kwargs)
     try:
         return await asyncio.wrap_future(work, loop=loop)
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cancelled:
         await _ended(work, loop)
-        raise
+        if work.cancelled():
+            raise
+        if (error := work.exception()) is not None:
+            raise cancelled from error
+        _cancel_later()
+        return work.result()
     finally:
         _carry_back(context)
 
@@ -126,11 +133,27 @@ async def _ended(work: "Future[Any]", loop: asyncio.AbstractEventLoop) -> None:
     """Wait until no thread runs the call any more, however often this is cancelled meanwhile."""
     ended = asyncio.Event()
     work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
-    while not ended.is_set():
-        try:
-            await ended.wait()
-        except asyncio.CancelledError:
-            continue
+    with _shielded_from_anyio():
+        while not ended.is_set():
+            try:
+                await ended.wait()
+            except asyncio.CancelledError:
+                continue
+
+
+def _cancel_later() -> None:
+    """Cancel the current task once more in place of the cancellation that has been caught."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
+    task.cancel()
+
+
+def _shielded_from_anyio() -> AbstractContextManager[object]:
+    """Keep a cancelled scope of anyio, if the program has it, from cancelling the task in every turn of the loop."""
+    anyio: Any = sys.modules.get("anyio")
+    shield: AbstractContextManager[object] = nullcontext() if anyio is None else anyio.CancelScope(shield=True)
+    return shield
 
 
 def _carry_back(context: Context) -> None:

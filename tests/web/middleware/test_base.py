@@ -465,6 +465,57 @@ def test_a_stream_ends_quietly_when_an_old_server_says_that_the_client_has_gone(
 # Streams
 
 
+@pytest.mark.parametrize("cancelled", [True, False])
+def test_an_application_whose_work_was_stopped_because_the_client_has_gone_ends_quietly(cancelled):
+    async def app(scope, receive, send):
+        await page()(scope, receive, send)
+        work = asyncio.get_running_loop().create_future()
+        work.cancel()
+        if cancelled:
+            asyncio.current_task().cancel()
+        await work
+
+    async def dispatch(request, call_next):
+        response = await call_next(request)
+        return StreamingResponse(response.body_iterator)
+
+    async def main():
+        await around(app, dispatch)(make_scope(asgi={"spec_version": "2.4"}), no_receive, sent)
+
+    sent = Sent()
+    with pytest.raises(asyncio.CancelledError) if cancelled else contextlib.nullcontext():
+        asyncio.run(main())
+    assert sent[-1]["more_body"] is False
+
+
+def test_a_shielded_call_of_the_application_ends_when_its_request_is_cancelled():
+    ended = []
+
+    async def app(scope, receive, send):
+        try:
+            await forever()
+        finally:
+            ended.append("application")
+
+    async def dispatch(request, call_next):
+        return await asyncio.shield(call_next(request))
+
+    async def main():
+        before = asyncio.all_tasks()
+        task = asyncio.create_task(around(app, dispatch)(make_scope(), no_receive, Sent()))
+        while len(asyncio.all_tasks()) < len(before) + 3:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == before
+
+    asyncio.run(main())
+    assert ended == ["application"]
+
+
 def test_each_part_of_a_stream_is_sent_before_the_next_is_made():
     order = []
 

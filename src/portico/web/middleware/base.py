@@ -134,16 +134,20 @@ class _Exchange(Run):
 
     async def finish(self) -> None:
         """Let the application come to its end after the response has been sent, or another one in its place."""
-        if self.final:
+        final = self.final
+        if final:
             self.forward(self.outer_send)
-            await self
-            return
-        self.incoming.over = True
-        self.forward(self._drop)
+        else:
+            self.incoming.over = True
+            self.forward(self._drop)
         try:
             await self
+        except CancelledError:
+            # It may have been told to end because the client has gone, when the response was as good as sent.
+            if self._is_being_cancelled():
+                raise
         except Exception as error:
-            if not _comes_of(error, self.gone):
+            if final or not _comes_of(error, self.gone):
                 raise
 
     async def abandon(self, error: BaseException) -> bool:

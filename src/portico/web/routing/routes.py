@@ -29,6 +29,13 @@ class Match(Enum):
     PARTIAL = 1
     FULL = 2
 
+    def __eq__(self, other: object) -> bool:
+        """Compare, also with the match of that name which packages for Starlette ask for."""
+        return self is other or (type(other).__name__ == "Match" and getattr(other, "value", None) == self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
     """Return an ASGI application of a function from request to response; one that is not async runs in a thread."""
