@@ -56,14 +56,22 @@ class AliasLoader(importlib.abc.Loader):
         module = importlib.import_module(self.real)
         if spec.name in VERSIONS:
             module.__version__ = VERSIONS[spec.name]  # type: ignore[attr-defined]
-        for peers, ours in RENAMED.get(self.tail, {}).items():
-            setattr(module, peers, getattr(module, ours))
+        if not self.tail:  # now, since `from starlette import applications` finds what is imported already
+            for name in RENAMED:
+                rename(name)
         self.kept = {name: getattr(module, name) for name in KEPT if hasattr(module, name)}
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         for name, value in self.kept.items():  # importlib has just overwritten these with the alias's
             setattr(module, name, value)
+
+
+def rename(tail: str) -> None:
+    """Give the peer's names to what has another with us."""
+    module = importlib.import_module(f"{OURS}.{tail}")
+    for peers, ours in RENAMED[tail].items():
+        setattr(module, peers, getattr(module, ours))
 
 
 class AliasFinder(importlib.abc.MetaPathFinder):
