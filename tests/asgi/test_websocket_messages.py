@@ -10,7 +10,7 @@ from tests.live import Wire, live
 from tests.stage import Notes, stage
 from tests.websocket import Client, closing, handshake, opened, saying, text
 
-from portico.asgi import ClientDisconnected, Message, MessageError, Receive, Scope, Send
+from portico.asgi import ClientDisconnected, Message, MessageError, Receive, Scope, Send, WebSocketDisconnect
 
 ACCEPT: Message = {"type": "websocket.accept"}
 CLOSE: Message = {"type": "websocket.close"}
@@ -339,6 +339,22 @@ def test_an_exception_after_accept_is_a_close_of_1011(reads: bool, caplog: pytes
         client.send(closing(1011))
         assert client.rest() == b""
     assert errors_of(caplog) == ["secret"]
+
+
+def test_the_end_of_the_conversation_is_no_error_of_the_application(caplog: pytest.LogCaptureFixture) -> None:
+    """websocket.disconnect: who was told it may leave by the exception that says so."""
+
+    async def app(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
+        await send(ACCEPT)
+        while (message := await receive())["type"] != "websocket.disconnect":
+            pass
+        raise WebSocketDisconnect(message["code"])
+
+    with stage(app) as there, opened(there.port) as client:
+        client.send(closing(1001))
+        assert client.read_close() == (1001, "")
+        assert client.rest() == b""
+    assert errors_of(caplog) == []
 
 
 def test_an_exception_after_the_own_close_is_logged(caplog: pytest.LogCaptureFixture) -> None:

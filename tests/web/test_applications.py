@@ -151,16 +151,6 @@ class TestUnhandled:
         asyncio.run(call())
         assert messages == []
 
-    def test_the_end_of_a_conversation_is_no_error_of_the_application(self) -> None:
-        async def endpoint(websocket: WebSocket) -> None:
-            await websocket.accept()
-            while True:
-                await websocket.receive_text()
-
-        with TestClient(Application(routes=[WebSocketRoute("/", endpoint)])).websocket_connect("/") as websocket:
-            websocket.send_text("a")
-            websocket.close()
-
 
 class TestLayers:
     def test_middleware_cannot_come_once_the_application_serves(self) -> None:

@@ -6,7 +6,7 @@ connection (a close frame, a broken rule) keeps its place behind the messages th
 
 from typing import Any
 
-from portico.asgi import ClientDisconnected, Message, MessageError
+from portico.asgi import ClientDisconnected, Message, MessageError, WebSocketDisconnect
 from portico.codec.events import Request
 from portico.codec.http1.writer import FieldError
 from portico.codec.websocket.deflate import SMALLEST_MESSAGE, Deflater
@@ -419,7 +419,9 @@ class Session(Call):
     def ended(self, error: BaseException | None) -> None:
         """Log what is the application's fault, and close what it has left open."""
         handshake = self.handshake
-        disconnected = isinstance(error, ClientDisconnected) and (self.state >= CLOSING or self._is_refused())
+        disconnected = isinstance(error, (ClientDisconnected, WebSocketDisconnect)) and (
+            self.state >= CLOSING or self._is_refused()
+        )
         if self.state == DENYING and handshake is not None:
             handshake.ended(error)
         elif error is not None and not disconnected:

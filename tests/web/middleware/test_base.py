@@ -501,6 +501,7 @@ def test_a_shielded_call_of_the_application_ends_when_its_request_is_cancelled()
         return await asyncio.shield(call_next(request))
 
     async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: ended.append(context["message"]))
         before = asyncio.all_tasks()
         task = asyncio.create_task(around(app, dispatch)(make_scope(), no_receive, Sent()))
         while len(asyncio.all_tasks()) < len(before) + 3:
@@ -511,6 +512,7 @@ def test_a_shielded_call_of_the_application_ends_when_its_request_is_cancelled()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert asyncio.all_tasks() == before
+        gc.collect()
 
     asyncio.run(main())
     assert ended == ["application"]

@@ -87,6 +87,8 @@ class _Next:
         run.start(self.app, request.scope, run.incoming)
         start = await run
         if start is None:
+            if run.incoming.over:  # nobody waits for the response any more
+                raise CancelledError
             raise RuntimeError("No response returned.")
         if start["type"] != "http.response.start":
             raise RuntimeError(f"a response begins with the message 'http.response.start', got {start['type']!r}")

@@ -56,6 +56,9 @@ class Wait:
         self._asyncio_future_blocking = True
 
     def add_done_callback(self, callback: Callable[[Any], object], *, context: Context | None = None) -> None:
+        if self.callback is not None:  # a task that was shielded waits here, too, and what it waited for is given up
+            older, older_context = self.callback, self.context
+            self.future.add_done_callback(lambda _: older(self), context=older_context)
         self.callback = callback
         self.context = context
         if not self.heard:

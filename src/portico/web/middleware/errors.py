@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from portico.asgi import ASGIApp, ClientDisconnected, Receive, Scope, Send, WebSocketDisconnect
+from portico.asgi import ASGIApp, ClientDisconnected, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
 from portico.web.handling import ResponseWatch
 from portico.web.middleware.body_limit import is_refused_outside
@@ -39,10 +39,7 @@ class ServerErrorMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            try:
-                await self.app(scope, receive, send)
-            except WebSocketDisconnect:
-                pass  # the end of a conversation: nothing is wrong
+            await self.app(scope, receive, send)
             return
         watch = send if type(send) is ResponseWatch else ResponseWatch(send)
         try:

@@ -16,6 +16,7 @@ class RequestTimeoutMiddleware:
 
     If the response has not started the client gets a status that says so. If it has, RequestTimeout is raised and the
     server cuts the connection, so that the client does not take what it has for the whole. WebSockets have no limit.
+    A thread cannot be cancelled: a sync endpoint that runs is waited for before the client gets its answer.
     A sync endpoint cannot be cancelled: the answer waits until its thread has returned.
 
     Args:
