@@ -1,5 +1,6 @@
 """The ASGI extensions a plain HTTP/1.1 connection offers, and those it does not."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -265,6 +266,20 @@ def test_pathsend_of_an_empty_file(tmp_path: Path) -> None:
         await send({"type": "http.response.pathsend", "path": str(tmp_path / "empty")})
 
     assert [answer.body for answer in found(app, request(close=False) + request())] == [b"", b""]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_pathsend_of_a_pipe_does_not_hold_up_the_loop(tmp_path: Path) -> None:
+    """A pipe that nobody writes to has no bytes to send: it is not waited for."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.pathsend", "path": str(pipe)})
+
+    (answer,) = found(app, request())
+    assert answer.body == b""
 
 
 @pytest.mark.parametrize("path", ["relative", "/no/such/file", b"/bytes", None, "/"])

@@ -14,7 +14,7 @@ from portico.web.middleware import Middleware
 from portico.web.requests import Request
 from portico.web.responses import PlainTextResponse, Response, StreamingResponse
 from portico.web.routing import Route, WebSocketRoute
-from portico.web.testclient import TestClient
+from portico.web.testclient import TestClient, WebSocketDenialResponse
 from portico.web.websockets import WebSocket, WebSocketDisconnect
 
 
@@ -119,6 +119,26 @@ class TestHandlers:
         with client.websocket_connect("/") as websocket, pytest.raises(WebSocketDisconnect) as closed:
             websocket.receive_text()
         assert (closed.value.code, closed.value.reason) == (1008, "not you")
+
+    @pytest.mark.parametrize(("status", "code"), [(403, 1008), (500, 1011)])
+    def test_a_response_for_a_websocket_that_is_open_closes_it(self, status: int, code: int) -> None:
+        async def endpoint(websocket: WebSocket) -> None:
+            await websocket.accept()
+            raise HTTPException(status)
+
+        client = TestClient(Application(routes=[WebSocketRoute("/", endpoint)]))
+        with client.websocket_connect("/") as websocket, pytest.raises(WebSocketDisconnect) as closed:
+            websocket.receive_text()
+        assert closed.value.code == code
+
+    def test_a_response_for_a_websocket_that_is_not_accepted_refuses_it(self) -> None:
+        async def endpoint(websocket: WebSocket) -> None:
+            raise HTTPException(401, "who are you")
+
+        client = TestClient(Application(routes=[WebSocketRoute("/", endpoint)]))
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/"):
+            pass
+        assert (denied.value.status_code, denied.value.text) == (401, "who are you")
 
 
 class TestUnhandled:

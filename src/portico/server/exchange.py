@@ -312,7 +312,8 @@ class Exchange(Call):
         path = message.get("path")
         if not isinstance(path, str | os.PathLike) or not os.path.isabs(path):
             raise MessageError(f"'http.response.pathsend' needs 'path', an absolute path, not {path!r}")
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        # Not blocking, so that a pipe in the place of the file does not hold up the loop.
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
         try:
             count = os.fstat(file).st_size
             self._count(count, False)

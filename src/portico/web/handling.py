@@ -9,11 +9,13 @@ from portico.web.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from portico.web.requests import Request
+    from portico.web.responses import Response
     from portico.web.websockets import WebSocket
 
 ExceptionHandlers = dict[Any, Callable[..., Any]]
 StatusHandlers = dict[int, Callable[..., Any]]
 
+POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011  # RFC 6455 section 7.4.1
 HANDLERS_SCOPE_KEY = "portico.exception_handlers"
 
 
@@ -81,9 +83,23 @@ async def answered(
     else:
         response = await run_in_threadpool(handler, conn, error)
     if response is not None:
-        await response(scope, receive, send)
+        if scope["type"] == "websocket":
+            await _refuse(conn, response, scope, receive, send)
+        else:
+            await response(scope, receive, send)
     error.__traceback__ = None  # its frames hold the request and everything it refers to
     return True
+
+
+async def _refuse(conn: Any, response: "Response", scope: Scope, receive: Receive, send: Send) -> None:
+    """Refuse a WebSocket with a response, or end it where it is too late for that."""
+    from portico.web.middleware.refusal import respond
+    from portico.web.websockets import WebSocketState
+
+    if conn.application_state is WebSocketState.CONNECTED:
+        await conn.close(POLICY_VIOLATION if response.status_code < 500 else INTERNAL_ERROR)
+    elif conn.application_state is WebSocketState.CONNECTING:
+        await respond(response, scope, receive, send)
 
 
 def wrap_app_handling_exceptions(app: ASGIApp, conn: "Request | WebSocket") -> ASGIApp:
