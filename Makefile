@@ -31,7 +31,8 @@ test: $(VENV)/.compiled $(VENV)/.with-test ## run the tests, compiled (TESTS="te
 test-pure: $(VENV)/.compiled $(VENV)/.with-test ## run the same tests on the Python sources
 	PORTICO_PURE=1 $(BIN)/python -m pytest $(TESTS)
 
-check: $(VENV)/.compiled $(VENV)/.with-dev ## lint, formatting, types, import directions
+# The types of what is optional come with the packages that the tests use.
+check: $(VENV)/.compiled $(VENV)/.with-dev $(VENV)/.with-test ## lint, formatting, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
