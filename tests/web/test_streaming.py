@@ -10,7 +10,7 @@ from tests.asking import ask, scope_for
 
 from portico.asgi import ClientDisconnected, Message
 from portico.web.background import BackgroundTask
-from portico.web.requests import ClientDisconnect
+from portico.web.requests import ClientDisconnect, Request
 from portico.web.responses import JSONLinesResponse, StreamingResponse
 
 
@@ -322,3 +322,44 @@ def test_json_lines_close_what_they_read_from() -> None:
 
     with pytest.raises(ClientDisconnect):
         leave(JSONLinesResponse(values()), "2.4", failing=True)
+
+
+@pytest.mark.parametrize("version", ["2.3", "2.4"])
+def test_a_stream_may_be_made_of_the_body_of_its_request(version: str) -> None:
+    """Who listens for the disconnect, on servers whose `send` does not fail, takes no message of the body."""
+    parts = [b"a", b"b", b"c", b"d"]
+    sent: list[bytes] = []
+
+    async def main() -> None:
+        waiting = iter(parts)
+        over = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.sleep(0)
+            part = next(waiting, None)
+            if part is None:
+                await over.wait()
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": part, "more_body": part != parts[-1]}
+
+        async def send(message: Any) -> None:
+            sent.append(message.get("body", b""))
+
+        scope = {
+            "type": "http",
+            "asgi": {"spec_version": version},
+            "method": "POST",
+            "headers": [(b"content-length", b"4")],
+        }
+        request = Request(scope, receive)
+
+        async def echo() -> AsyncIterator[bytes]:
+            async for part in request.stream():
+                for _ in range(5):
+                    await asyncio.sleep(0)  # the listener could take the next message meanwhile
+                yield part.upper()
+
+        await StreamingResponse(echo())(scope, receive, send)
+
+    asyncio.run(main())
+    assert b"".join(sent) == b"ABCD"

@@ -10,7 +10,7 @@ told how much of the body was read before it came.
 
 import types
 import weakref
-from asyncio import CancelledError
+from asyncio import CancelledError, Event
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ class Incoming:
     ended = False  # all of it has been read
     disconnected = False
     body: bytes | None = None  # where it was read as a whole
+    completed: Event | None = None  # set when the last message has been taken, if somebody waits for that
     form: "FormData | None" = None
 
     def __init__(self, source: Receive) -> None:
@@ -74,6 +75,8 @@ class Incoming:
         self.size_bytes += len(body)
         if not message.get("more_body", False):
             self.complete = True
+            if self.completed is not None:
+                self.completed.set()
         return body
 
     def hold(self, message: Message) -> None:
@@ -141,6 +144,42 @@ class Replay:
 
     async def __call__(self) -> Message:
         return self.noted.release() if self.noted.pending else await self.__wrapped__()
+
+
+class Disconnect:
+    """A `receive` for who waits for the end of the connection: the messages of the body are left to its reader.
+
+    It begins to receive when the body is complete, or at once where the request has none. So who never reads the body
+    that comes is not told.
+    """
+
+    __slots__ = ("bodiless", "noted", "receive")
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self.noted = find_or_note(scope, receive)
+        self.receive = receive
+        self.bodiless = not _may_have_body(scope)
+
+    async def __call__(self) -> Message:
+        noted = self.noted
+        if not noted.complete and not self.bodiless:
+            if noted.completed is None:
+                noted.completed = Event()
+            await noted.completed.wait()
+        message = await self.receive()
+        if message["type"] == "http.request" and not noted.complete:
+            noted.hold(message)
+        return message
+
+
+def _may_have_body(scope: Scope) -> bool:
+    """Tell whether the request may have a body (RFC 9112 section 6.3); from HTTP/2 on it need not say so."""
+    for name, value in scope.get("headers", ()):
+        if name == b"content-length":
+            return bool(value.strip(b"0 "))
+        if name == b"transfer-encoding":
+            return True
+    return scope.get("http_version", "1.1") >= "2" and scope.get("method") not in ("GET", "HEAD")
 
 
 @types.coroutine

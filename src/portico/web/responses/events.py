@@ -8,6 +8,7 @@ from portico.asgi import Message, Receive, Scope, Send
 from portico.codec.sse import KEEP_ALIVE, format_event
 from portico.files.connected import while_connected
 from portico.web.background import BackgroundTask
+from portico.web.incoming import Disconnect
 from portico.web.responses.data import dump_json
 from portico.web.responses.streaming import StreamingResponse, close_iterator, encode_each, iterate_sync
 
@@ -101,7 +102,7 @@ class EventSourceResponse(StreamingResponse):
             await close_iterator(self.body_iterator)
             self.body_iterator = iterate_sync(())
         try:
-            await while_connected(self._stream(send), receive)
+            await while_connected(self._stream(send), Disconnect(scope, receive))
         except OSError as error:
             if error is not self._lost:
                 raise

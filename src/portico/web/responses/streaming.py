@@ -7,6 +7,7 @@ from portico.asgi import Receive, Scope, Send
 from portico.files.connected import send_fails, while_connected
 from portico.web.background import BackgroundTask
 from portico.web.concurrency import run_in_threadpool
+from portico.web.incoming import Disconnect
 from portico.web.responses.content import Response, denial_send
 
 Content = str | bytes | memoryview
@@ -88,7 +89,7 @@ class StreamingResponse(Response):
 
                 raise ClientDisconnect from error
         else:
-            await while_connected(self.stream_response(send), receive)
+            await while_connected(self.stream_response(send), Disconnect(scope, receive))
         if self.background is not None:
             await self.background()
 
