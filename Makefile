@@ -2,7 +2,7 @@
 # a C compiler and the package index; a second call finds the stamps in .venv and starts at once.
 
 PYTHON ?= python3
-APP ?= examples.hello:app
+APP ?= examples.notes:app
 OPTIONS ?=
 TESTS ?=
 BENCH ?=
@@ -22,7 +22,7 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.compiled ## serve an example (APP=module:name OPTIONS="--port 9000")
+run: $(VENV)/.compiled $(VENV)/.with-examples ## serve an example (APP=module:name OPTIONS="--port 9000")
 	$(BIN)/portico run $(APP) $(OPTIONS)
 
 test: $(VENV)/.compiled $(VENV)/.with-test ## run the tests, compiled (TESTS="tests/http -k date")

@@ -2,7 +2,8 @@
 
 Servers run on CPU 0, the load on CPU 1, in interleaved rounds; the figures are medians of CPU microseconds of the
 whole server per request or message, and a ratio over 1 says how many times more a column needs than the first. Rows
-whose names begin with "web" measure a framework on a server: `--pairs "portico.web on portico,fastapi on uvicorn"`.
+whose names begin with "web", and those about what is typed, measure a framework on a server: `--pairs "portico.web on
+portico,fastapi on uvicorn"`.
 """
 
 import argparse
@@ -24,14 +25,14 @@ from bench.table import print_cells
 
 
 def main() -> None:
-    rows = [*loads.ROWS, *frameworks.ROWS]
+    rows = [*loads.ROWS, *frameworks.ROWS, *frameworks.TYPED_ROWS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rows", default=",".join(rows), help=f"of {', '.join(rows)}")
     parser.add_argument("--peers", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
     parser.add_argument(
         "--pairs",
-        default=",".join(frameworks.PAIRS),
-        help=f"`framework on server`, of {', '.join(frameworks.SITES)} and {', '.join(COMMANDS)}; %(default)s",
+        help=f"`framework on server`, of {', '.join(frameworks.SITES)} and {', '.join(COMMANDS)}; "
+        f"{', '.join(frameworks.PAIRS)}; for the typed rows {', '.join(frameworks.TYPED_PAIRS)}",
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
@@ -39,14 +40,22 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     names = [name for name in chosen.peers.split(",") if installed(name)]
     names = ["portico", *(name for name in names if name != "portico")]
-    pairs = [pair for pair in chosen.pairs.split(",") if all(map(installed, pair.split(" on ")))]
+    said = chosen.pairs.split(",") if chosen.pairs else None
+    pairs, typed_pairs = (
+        [pair for pair in said or usual if all(map(installed, pair.split(" on ")))]
+        for usual in (frameworks.PAIRS, frameworks.TYPED_PAIRS)
+    )
     print(f"CPython {sys.version.split()[0]}; {chosen.rounds} rounds of {chosen.seconds:g} s, medians")
     titles = chosen.rows.split(",")
     with tempfile.TemporaryDirectory() as files:
         fill(Path(files))
         os.environ["BENCH_FILES"] = files
-        print_table([title for title in titles if title in loads.ROWS], loads.ROWS, names, chosen)
-        print_table([title for title in titles if title in frameworks.ROWS], frameworks.ROWS, pairs, chosen)
+        for known, columns in (
+            (loads.ROWS, names),
+            (frameworks.ROWS, pairs),
+            (frameworks.TYPED_ROWS, typed_pairs),
+        ):
+            print_table([title for title in titles if title in known], known, columns, chosen)
 
 
 def installed(name: str) -> bool:

@@ -4,6 +4,7 @@ from functools import partial
 
 from bench.loads import REQUEST, Row, http
 from bench.sites import LARGE, SMALL
+from bench.sites.typed import BODY, LAST
 
 SITES = {
     "portico.web": "bench.sites.portico_web:app",
@@ -23,6 +24,26 @@ PAIRS = [
     "bare on uvicorn",
 ]
 """What is measured unless the command line names others; the first is what the others are compared with."""
+
+TYPED_SITES = {
+    "portico.web": "bench.sites.typed.portico_web",
+    "fastapi": "bench.sites.typed.fastapi_site",
+    "litestar": "bench.sites.typed.litestar_site",
+    "falcon": "bench.sites.typed.falcon_site",
+    "blacksheep": "bench.sites.typed.blacksheep_site",
+    "bare": "bench.sites.typed.bare",
+}
+TYPED_PAIRS = [
+    "portico.web on uvicorn",
+    "fastapi on uvicorn",
+    "litestar on uvicorn",
+    "falcon on uvicorn",
+    "blacksheep on uvicorn",
+    "bare on uvicorn",
+    "portico.web on portico",
+    "fastapi on portico",
+]
+"""The same for the rows about what is typed."""
 
 # As a browser sends it: a long boundary, and bytes of every kind.
 FORM = r"""
@@ -48,7 +69,19 @@ def row(path: str, script: str = "", skipped: tuple[str, ...] = ()) -> Row:
     return Row(partial(site, path=path, script=script), REQUEST, skipped)
 
 
-NO_FORMS = tuple(f"bare on {server}" for server in ("portico", "uvicorn", "granian", "hypercorn"))
+def typed(pair: str, seconds: float, *, path: str, script: str = "", app: str = "app") -> float:
+    """Return CPU microseconds per request of a framework's typed site on a server."""
+    framework, _, server = pair.partition(" on ")
+    return http(server, seconds, app=f"{TYPED_SITES[framework]}:{app}", script=script, path=path)
+
+
+def typed_row(path: str, *without: str, script: str = "", app: str = "app") -> Row:
+    skipped = tuple(f"{framework} on {server}" for framework in without for server in SERVERS)
+    return Row(partial(typed, path=path, script=script, app=app), REQUEST, skipped)
+
+
+SERVERS = ("portico", "uvicorn", "granian", "hypercorn")
+NO_FORMS = tuple(f"bare on {server}" for server in SERVERS)
 ROWS = {
     "web plaintext": row("/"),
     "web JSON": row("/json"),
@@ -56,4 +89,16 @@ ROWS = {
     "web 100 KB form": row("/upload", FORM, NO_FORMS),
     "web 10 KB file": row(f"/files/{SMALL}"),
     "web 1 MB file": row(f"/files/{LARGE}"),
+}
+
+POST = f"""
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.body = '{BODY.decode()}'
+"""
+TYPED_ROWS = {
+    "typed GET": typed_row("/items/42?q=x"),
+    "typed body": typed_row("/items", script=POST),
+    "typed dependencies": typed_row("/chain?limit=5", "falcon", "bare"),
+    "300 routes": typed_row(f"{LAST}?q=x", "bare", app="many"),
 }

@@ -22,7 +22,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.frameworks import TYPED_SITES
 from bench.sites import LARGE, SIZES, SMALL, fill
+from bench.sites.typed import BODY, LAST
 from bench.table import print_cells
 
 SITES = {
@@ -69,6 +71,15 @@ class Case:
     routes: int = 0
     """Routes of each kind, of which the last is asked for."""
     skipped: tuple[str, ...] = ()
+    kind: str = FORM_TYPE
+    """The media type of the body."""
+    query: bytes = b""
+    typed: str = ""
+    """The name of the application in the typed sites."""
+
+
+def typed(path: str, *skipped: str, app: str = "app", **more: Any) -> Case:
+    return Case(path, 0, skipped=("starlette", *skipped), kind="application/json", typed=app, **more)
 
 
 def routed(count: int) -> dict[str, Case]:
@@ -90,6 +101,10 @@ CASES = {
     **routed(1),
     **routed(100),
     **routed(2000),
+    "typed GET": typed("/items/42", query=b"q=x"),
+    "typed body": typed("/items", body=BODY),
+    "typed dependencies": typed("/chain", "falcon", "bare", query=b"limit=5"),
+    "300 typed routes": typed(LAST, "bare", query=b"q=x", app="many"),
 }
 IMPORT = "import"
 
@@ -107,7 +122,7 @@ def scope_of(case: Case) -> dict[str, Any]:
         (b"connection", b"keep-alive"),
     ]
     if case.body:
-        headers += [(b"content-type", FORM_TYPE.encode()), (b"content-length", b"%d" % len(case.body))]
+        headers += [(b"content-type", case.kind.encode()), (b"content-length", b"%d" % len(case.body))]
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -116,7 +131,7 @@ def scope_of(case: Case) -> dict[str, Any]:
         "scheme": "http",
         "path": case.path,
         "raw_path": case.path.encode(),
-        "query_string": b"",
+        "query_string": case.query,
         "root_path": "",
         "headers": headers,
         "client": ("127.0.0.1", 50_000),
@@ -182,8 +197,8 @@ async def started(app: Any) -> Callable[[], Awaitable[None]]:
 
 async def measured(name: str, case: Case, repetitions: int, calls: int) -> float:
     """Return the least CPU microseconds of one request."""
-    site = importlib.import_module(SITES[name])
-    app = site.routed(case.routes) if case.routes else site.app
+    site = importlib.import_module((TYPED_SITES if case.typed else SITES)[name])
+    app = site.routed(case.routes) if case.routes else getattr(site, case.typed or "app")
     scope, messages = scope_of(case), messages_of(case.body)
     stop = await started(app)
 

@@ -1,12 +1,13 @@
 """A pytest plugin that binds the peers' module names to ours: `starlette.X` is `portico.web.X`, the same module object.
 
 Loaded with `-p conformance.aliases`, or by a `.pth` file into every interpreter of an environment, before anything
-imports the peers. PORTICO_ALIASES names what is bound (`starlette` by default). There is no falling back to the real
-package: a module that we lack is an ImportError.
+imports the peers. PORTICO_ALIASES names what is bound (`starlette` by default; `starlette,fastapi` binds both). There
+is no falling back to the real package: a module that we lack is an ImportError.
 """
 
 import importlib
 import importlib.abc
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -19,21 +20,75 @@ BOUND = tuple(os.environ.get("PORTICO_ALIASES", "starlette").split(","))
 
 # Modules that the peers keep private, and where we have what is in them.
 ELSEWHERE = {"_exception_handler": "handling"}
+# The same where several of ours hold it; `home.name` is where we have it.
 GATHERED = {
     "_utils": {
-        "get_route_path": "routing",
-        "is_async_callable": "concurrency",
-    }
+        "get_route_path": "routing.get_route_path",
+        "is_async_callable": "concurrency.is_async_callable",
+    },
+    "_compat": {
+        "Undefined": "plan.fields.Undefined",
+        "is_uploadfile_sequence_annotation": "plan.annotations.is_upload_sequence",
+    },
+    "_form_limits": {"_FormLimits": "plan.bodies.FormLimits"},
+    "dependencies": {},
+    "dependencies.models": {
+        "Dependant": "plan.dependant.Dependant",
+        "_is_async_gen_callable": "plan.callables.is_async_generator",
+        "_is_coroutine_callable": "plan.callables.is_coroutine",
+        "_is_gen_callable": "plan.callables.is_generator",
+    },
+    "dependencies.utils": {
+        "get_dependant": "plan.signature.get_dependant",
+        "get_typed_annotation": "plan.signature.get_typed_annotation",
+    },
+    "_compat.shared": {"is_bytes_sequence_annotation": "plan.annotations.is_bytes_sequence"},
+    "_compat.v2": {"ModelField": "plan.fields.ModelField"},
+    "cli": {},
+    "telemetry": {},
+    "telemetry._asgi": {},
+    "telemetry._runtime": {},
 }
-# Of a peer's machinery for other event loops: its test modules import it, only the tests left out call it.
-ABSENT = {"_utils": ("create_collapsing_task_group",)}
-# The names that a port changes besides its import lines.
+# Of the peers' own machinery, for which we have another: test modules import it, only the tests left out call it.
+ABSENT = {
+    "_utils": ("create_collapsing_task_group",),
+    "cli": ("cli_main", "main"),
+    "dependencies.models": (
+        "_get_cache_key",
+        "_get_computed_scope",
+        "_get_oauth_scopes",
+        "_get_security_scheme",
+        "_is_async_gen_callable_cached",
+        "_is_coroutine_callable_cached",
+        "_is_gen_callable_cached",
+        "_is_security_scheme",
+        "_uses_scopes",
+    ),
+    "dependencies.utils": (
+        "_read_file_bytes",
+        "multipart_incorrect_install_error",
+        "multipart_not_installed_error",
+        "request_body_to_args",
+        "request_params_to_args",
+    ),
+    "routing": ("_IncludedRouter", "_iter_included_route_candidates", "_restore_fastapi_scope_key"),
+    "telemetry": ("TelemetryConfig", "get_telemetry_data"),
+    "telemetry._asgi": ("NativeTelemetry",),
+}
+# The names that a port changes besides its import lines, by the peer and the module.
 RENAMED = {
-    "applications": {"Starlette": "Application"},
-    "exceptions": {"StarletteDeprecationWarning": "PorticoDeprecationWarning"},
+    "starlette": {
+        "applications": {"Starlette": "Application"},
+        "exceptions": {"StarletteDeprecationWarning": "PorticoDeprecationWarning"},
+    },
+    "fastapi": {
+        "": {"FastAPI": "Portico"},
+        "applications": {"FastAPI": "Portico"},
+        "exceptions": {"FastAPIError": "DefinitionError", "FastAPIDeprecationWarning": "PorticoDeprecationWarning"},
+    },
 }
 # Packages on top ask for the version that they work with.
-VERSIONS = {"starlette": "1.10.0"}
+VERSIONS = {"starlette": "1.10.0", "fastapi": "0.165.0"}
 KEPT = ("__spec__", "__loader__", "__package__", "__name__", "__file__", "__path__")
 
 
@@ -47,18 +102,14 @@ class AliasLoader(importlib.abc.Loader):
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         if self.tail in GATHERED:
-            module = types.ModuleType(spec.name)
-            for name, home in GATHERED[self.tail].items():
-                setattr(module, name, getattr(importlib.import_module(f"{OURS}.{home}"), name))
-            for name in ABSENT.get(self.tail, ()):
-                setattr(module, name, None)
-            return module
+            return gathered(spec.name, self.tail)
         module = importlib.import_module(self.real)
         if spec.name in VERSIONS:
             module.__version__ = VERSIONS[spec.name]  # type: ignore[attr-defined]
         if not self.tail:  # now, since `from starlette import applications` finds what is imported already
-            for name in RENAMED:
-                rename(name)
+            rename(spec.name)
+        for name in ABSENT.get(self.tail, ()):
+            setattr(module, name, None)
         self.kept = {name: getattr(module, name) for name in KEPT if hasattr(module, name)}
         return module
 
@@ -67,11 +118,26 @@ class AliasLoader(importlib.abc.Loader):
             setattr(module, name, value)
 
 
-def rename(tail: str) -> None:
+def gathered(name: str, tail: str) -> types.ModuleType:
+    """Return a module of the peer's that holds names of several of ours."""
+    module = types.ModuleType(name)
+    for peers, ours in GATHERED[tail].items():
+        home, _, own = ours.rpartition(".")
+        setattr(module, peers, getattr(importlib.import_module(f"{OURS}.{home}"), own))
+    for absent in ABSENT.get(tail, ()):
+        setattr(module, absent, None)
+    if tail == "_compat":
+        version = importlib.metadata.version("pydantic")
+        module.PYDANTIC_VERSION_MINOR_TUPLE = tuple(map(int, version.split(".")[:2]))  # type: ignore[attr-defined]
+    return module
+
+
+def rename(peer: str) -> None:
     """Give the peer's names to what has another with us."""
-    module = importlib.import_module(f"{OURS}.{tail}")
-    for peers, ours in RENAMED[tail].items():
-        setattr(module, peers, getattr(module, ours))
+    for tail, names in RENAMED[peer].items():
+        module = importlib.import_module(f"{OURS}.{tail}".rstrip("."))
+        for peers, ours in names.items():
+            setattr(module, peers, getattr(module, ours))
 
 
 class AliasFinder(importlib.abc.MetaPathFinder):
@@ -88,7 +154,8 @@ class AliasFinder(importlib.abc.MetaPathFinder):
         elif top not in BOUND:
             return None
         if tail in GATHERED:
-            return importlib.util.spec_from_loader(fullname, AliasLoader("", tail))
+            package = any(other.startswith(f"{tail}.") for other in GATHERED)
+            return importlib.util.spec_from_loader(fullname, AliasLoader("", tail), is_package=package)
         real = OURS + dot + ELSEWHERE.get(tail, tail)
         found = importlib.util.find_spec(real)
         if found is None:

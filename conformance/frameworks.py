@@ -1,9 +1,10 @@
 """Run the peers' own published tests on our framework: `python conformance/frameworks.py starlette -- -k routing`.
 
 `starlette`: Starlette's tests, its name bound to `portico.web`. `fastapi`: the tests of the real FastAPI, unmodified,
-on our core. Source archives are downloaded by name and hash into a cache directory, where each suite has an environment
-of its own; nothing of theirs is changed. `--peer` runs the same tests on the real Starlette, as the oracle. Arguments
-after `--` go to pytest; what a run of a selection says nothing about is then not asked for: the bar, and completeness.
+on our core. `portico`: the same tests, with both names bound to `portico.web`. Source archives are downloaded by name
+and hash into a cache directory, where each suite has an environment of its own; nothing of theirs is changed. `--peer`
+runs the same tests on the real packages, as the oracle. Arguments after `--` go to pytest; what a run of a selection
+says nothing about is then not asked for: the bar, and completeness.
 
 The exit status is 1 if a test fails that `expected_failures.toml` does not list with its reason, if a test is missing,
 or if fewer pass than the bar.
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from environments import PIP, clean_environment, kept, run
+from groups import print_groups
 from listed import Listed
 
 HERE = Path(__file__).resolve().parent
@@ -59,6 +61,10 @@ class Suite:
     """The percentage of the portable tests that have to pass."""
     path: tuple[str, ...] = ()
     """Folders of the archive that its tests import from."""
+    bound: str = "starlette"
+    """The names that are bound to ours."""
+    grouped: bool = False
+    """Whether the report says how the groups of the tests did."""
 
 
 STARLETTE = Archive("starlette", "1.10.0", "b8399098d4c1e3522734f7235dc79b1fc967f96cf139c81e0fa30479e0685f9b")
@@ -66,10 +72,10 @@ FASTAPI = Archive("fastapi", "0.165.0", "dd94d4128319c1e1d50535ab023ab698f850a4d
 SUITES = {
     "starlette": Suite(STARLETTE, tests=1416, bar=97.0),
     "fastapi": Suite(FASTAPI, tests=5227, bar=95.0, path=("docs_src",)),
+    "portico": Suite(FASTAPI, tests=5227, bar=90.0, path=("docs_src",), bound="starlette,fastapi", grouped=True),
 }
 # Every interpreter of the environment reads this: those that the tests start are bound as well.
 HOOK = "import os; os.environ.get('PORTICO_ALIASES') and __import__('conformance.aliases')\n"
-BOUND = "starlette"
 
 
 def unpacked(archive: Archive) -> Path:
@@ -122,7 +128,7 @@ def test(suite: Suite, chosen: argparse.Namespace, left_out: Listed) -> dict[str
     path = [*suite.path, str(ROOT / "src"), str(ROOT)]
     if chosen.peer:
         path.append(str(unpacked(STARLETTE)))
-    variables = {"PYTHONPATH": os.pathsep.join(path)} | ({} if chosen.peer else {"PORTICO_ALIASES": BOUND})
+    variables = {"PYTHONPATH": os.pathsep.join(path)} | ({} if chosen.peer else {"PORTICO_ALIASES": suite.bound})
     options = [
         "-p",
         "no:cacheprovider",
@@ -159,18 +165,20 @@ def report(suite: Suite, found: dict[str, Any], failing: Listed, chosen: argpars
     """Print how the run ended; returns whether it is as good as it has to be."""
     results: dict[str, list[str]] = found["results"]
     counts = Counter(outcome for outcome, _ in results.values())
-    left_out: dict[str, int] = found["left out"]
-    portable = found["collected"] - sum(left_out.values())
+    left_out: dict[str, str] = found["left out"]
+    portable = found["collected"] - len(left_out)
     bad = unlisted(results, failing, peer=chosen.peer)
     for test in sorted(name for name, (outcome, _) in results.items() if outcome == "passed" and not chosen.peer):
         if failing.reason(test) and not chosen.options:
             print(f"{test}: passes, although it is listed: {failing.reason(test)}")
-    for reason, number in left_out.items():
+    for reason, number in Counter(left_out.values()).items():
         print(f"left out: {number} tests, {reason}")
-    core = "starlette" if chosen.peer else "portico.web"
+    if suite.grouped:
+        print_groups(results, left_out)
+    core = "the real packages" if chosen.peer else "portico.web"
     print(
         f"{suite.archive.folder} on {core}, CPython {sys.version.split()[0]}, {seconds:.0f} s: collected "
-        f"{found['collected']}, left out {sum(left_out.values())}, portable {portable}, passed {counts['passed']}, "
+        f"{found['collected']}, left out {len(left_out)}, portable {portable}, passed {counts['passed']}, "
         f"failed {counts['failed']} ({bad} not listed), failed as their suite expects {counts['expected']}, "
         f"skipped {counts['skipped']}, modules not importable {counts['error']}"
     )
@@ -198,7 +206,7 @@ def unlisted(results: dict[str, list[str]], failing: Listed, *, peer: bool) -> i
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run a peer's own tests on portico.web.")
     parser.add_argument("suite", choices=SUITES)
-    parser.add_argument("--peer", action="store_true", help="run them on the real Starlette")
+    parser.add_argument("--peer", action="store_true", help="run them on the real packages")
     parser.add_argument("--workers", type=int, default=1, help="processes that run tests; 1")
     parser.add_argument("--verbose", action="store_true", help="show pytest's own output, with tracebacks")
     parser.add_argument("options", nargs="*", metavar="-- OPTION", help="what pytest is to run instead of all")

@@ -1,11 +1,11 @@
 """A pytest plugin that leaves listed tests out of a run and writes down how each of the others ended.
 
 Loaded with `-p conformance.outcomes`. `--left-out` names a JSON file of `[pattern, reason]` pairs. `--outcomes` names
-the file that is written at the end: what was collected, what was left out, and the result of each test.
+the file that is written at the end: how many were collected, the reason of each that was left out, and the result of
+each of the others.
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ class Outcomes:
         self.config = config
         self.listed = Listed(read(config.getoption("--left-out")))
         self.collected = 0
-        self.left_out: Counter[str] = Counter()
+        self.left_out: dict[str, str] = {}
         self.results: dict[str, tuple[str, str]] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
@@ -41,11 +41,11 @@ class Outcomes:
                 stay.append(item)
             else:
                 go.append(item)
-                self.left_out[reason] += 1
+                self.left_out[item.nodeid] = reason
         if go:
             self.config.hook.pytest_deselected(items=go)
             items[:] = stay
-        self.output["collected"], self.output["left out"] = self.collected, dict(self.left_out)
+        self.output["collected"], self.output["left out"] = self.collected, self.left_out
 
     @property
     def output(self) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Outcomes:
     def pytest_testnodedown(self, node: Any) -> None:
         output = getattr(node, "workeroutput", {})
         if output.get("collected", 0) > self.collected:
-            self.collected, self.left_out = output["collected"], Counter(output["left out"])
+            self.collected, self.left_out = output["collected"], output["left out"]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from unittest.mock import AsyncMock
 
@@ -12,6 +13,7 @@ import pytest
 
 from portico.web import concurrency
 from portico.web.concurrency import (
+    contextmanager_in_threadpool,
     is_async_callable,
     iterate_in_threadpool,
     run_from_thread,
@@ -279,5 +281,146 @@ def test_a_thread_can_call_back_by_way_of_anyio_as_well() -> None:
         here = threading.get_ident()
         assert await run_in_threadpool(anyio.from_thread.run, in_the_loop, 5) == (5, here)
         assert await run_in_threadpool(anyio.from_thread.run_sync, threading.get_ident) == here
+
+    asyncio.run(main())
+
+
+class Noted:
+    """A context manager that notes what happens to it."""
+
+    def __init__(self, exit_with: object = None) -> None:
+        self.seen: list[object] = []
+        self.exit_with = exit_with
+
+    def __enter__(self) -> str:
+        self.seen.append(threading.get_ident())
+        return "value"
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> bool:
+        self.seen += [threading.get_ident(), error]
+        if isinstance(self.exit_with, BaseException):
+            raise self.exit_with
+        return bool(self.exit_with)
+
+
+def test_a_context_manager_is_entered_and_exited_in_threads() -> None:
+    noted = Noted()
+
+    async def main() -> None:
+        async with contextmanager_in_threadpool(noted) as value:
+            assert value == "value"
+
+    asyncio.run(main())
+    entered, exited, error = noted.seen
+    assert threading.get_ident() not in (entered, exited)
+    assert error is None
+
+
+def test_a_context_manager_in_threads_may_swallow_the_error_or_raise_another() -> None:
+    async def fail_inside(noted: Noted) -> None:
+        async with contextmanager_in_threadpool(noted):
+            raise KeyError("inside")
+
+    async def main() -> None:
+        await fail_inside(Noted(exit_with=True))
+        with pytest.raises(KeyError):
+            await fail_inside(Noted())
+        with pytest.raises(OSError, match="at the exit"):
+            await fail_inside(Noted(exit_with=OSError("at the exit")))
+
+    asyncio.run(main())
+
+
+def test_an_exit_does_not_wait_for_a_thread_of_the_pool() -> None:
+    set_threads(1)
+    noted = Noted()
+    release = threading.Event()
+
+    async def main() -> None:
+        async with contextmanager_in_threadpool(noted):
+            busy = asyncio.ensure_future(run_in_threadpool(release.wait, 5))
+            await asyncio.sleep(0)
+        assert len(noted.seen) == 3
+        release.set()
+        assert await busy
+
+    asyncio.run(main())
+
+
+def test_a_context_manager_is_exited_though_its_task_is_cancelled_meanwhile() -> None:
+    noted = Noted()
+    leaving, go = threading.Event(), threading.Event()
+
+    class Slow(Noted):
+        def __exit__(self, kind: object, error: object, traceback: object) -> bool:
+            leaving.set()
+            assert go.wait(5)
+            noted.seen.append("exited")
+            return False
+
+    async def use() -> None:
+        async with contextmanager_in_threadpool(Slow()):
+            pass
+        await asyncio.sleep(0)
+        noted.seen.append("not cancelled")
+
+    async def main() -> None:
+        task = asyncio.ensure_future(use())
+        await run_in_threadpool(leaving.wait, 5)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert noted.seen == ["exited"]
+
+
+def test_an_exit_that_fails_while_its_task_is_cancelled_is_the_cause_of_the_cancellation() -> None:
+    leaving, go = threading.Event(), threading.Event()
+
+    class Failing(Noted):
+        def __exit__(self, kind: object, error: object, traceback: object) -> bool:
+            leaving.set()
+            assert go.wait(5)
+            raise OSError("at the exit")
+
+    causes = []
+
+    async def use() -> None:
+        try:
+            async with contextmanager_in_threadpool(Failing()):
+                pass
+        except asyncio.CancelledError as cancelled:
+            causes.append(cancelled.__cause__)
+            raise
+
+    async def main() -> None:
+        task = asyncio.ensure_future(use())
+        await run_in_threadpool(leaving.wait, 5)
+        task.cancel()
+        await asyncio.sleep(0)
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert [str(cause) for cause in causes] == ["at the exit"]
+
+
+def test_context_variables_pass_through_entering_and_exiting() -> None:
+    @contextmanager
+    def setting() -> Iterator[None]:
+        variable.set("entered")
+        yield
+        variable.set(variable.get() + ", exited")
+
+    async def main() -> None:
+        async with contextmanager_in_threadpool(setting()):
+            assert variable.get() == "entered"
+            variable.set("inside")
+        assert variable.get() == "inside, exited"
 
     asyncio.run(main())

@@ -1,8 +1,9 @@
-"""The command line: `portico run APP`, or `portico APP` for short."""
+"""The command line: `portico run APP`, or `portico APP` for short; `portico routes APP`."""
 
 import click
 
 from portico import __version__
+from portico.cli.routes import routes
 from portico.cli.run import run
 
 
@@ -22,11 +23,12 @@ class Commands(click.Group):
 def portico() -> None:
     """Serve ASGI applications.
 
-    `portico APP` is `portico run APP`; `portico run --help` lists the options.
+    `portico APP` is `portico run APP`; `portico run --help` lists the options. `portico routes APP` lists the routes.
     """
 
 
 portico.add_command(run)
+portico.add_command(routes)
 
 
 def main() -> None:

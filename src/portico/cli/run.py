@@ -40,7 +40,8 @@ def flag(name: str, entry: Setting) -> str:
     return entry.flags[0] if entry.flags else "--" + name.replace("_", "-")
 
 
-def _option(name: str, entry: Setting) -> click.Option:
+def option(name: str, entry: Setting) -> click.Option:
+    """Return the option of the setting, with its help and its default."""
     default = DEFAULTS[name]
     shown = "" if default in (None, (), "") else {True: "on", False: "off"}.get(default, default)
     text = entry.help + (f"  [{shown}]" if shown != "" else "")
@@ -51,7 +52,7 @@ def _option(name: str, entry: Setting) -> click.Option:
 
 
 def _parameters() -> list[click.Parameter]:
-    settings = [_option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
+    settings = [option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
     config = click.Option(
         ["--config", "config_file"],
         metavar="FILE",

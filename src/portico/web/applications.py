@@ -1,7 +1,7 @@
 """The application: routes inside exception handlers inside middleware inside the answer to what nobody has handled."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import set_threads
@@ -15,7 +15,21 @@ from portico.web.responses import Response
 from portico.web.routing import BaseRoute, Router
 from portico.web.types import ExceptionHandler, Lifespan
 
+if TYPE_CHECKING:
+    from portico.web.api import Portico
+
+__all__ = ["AppType", "Application", "Portico"]
+
 AppType = TypeVar("AppType", bound="Application")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the typed framework, with its larger dependencies, when it is asked for."""
+    if name != "Portico":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from portico.web.api import Portico
+
+    return Portico
 
 
 class Application:
@@ -67,7 +81,10 @@ class Application:
             layers.append(Middleware(RequestBodyLimitMiddleware, max_body_size=self.max_body_size))
         layers += self.user_middleware
         layers.append(Middleware(ExceptionMiddleware, handlers=handlers, debug=self.debug))
-        return wrapped(self.router, layers)
+        router = self.router
+        # Nothing but one more coroutine to each request is between them.
+        plain = type(router).__call__ is Router.__call__
+        return wrapped(router.middleware_stack if plain else router, layers)
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -80,10 +97,11 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
-        stack = self.middleware_stack
-        if stack is None:
-            stack = self.middleware_stack = self.build_middleware_stack()
-        await stack(scope, receive, send)
+        await (self.middleware_stack or self._build())(scope, receive, send)
+
+    def _build(self) -> ASGIApp:
+        self.middleware_stack = self.build_middleware_stack()
+        return self.middleware_stack
 
     def mount(self, path: str, app: ASGIApp, name: str | None = None) -> None:
         """Lead everything below a path to another application."""

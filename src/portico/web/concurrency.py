@@ -7,8 +7,11 @@ import threading
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
+from contextlib import asynccontextmanager as asynccontextmanager
+from contextlib import contextmanager as contextmanager
 from contextvars import Context, copy_context
+from types import TracebackType
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
 from portico.web.exceptions import PorticoDeprecationWarning
@@ -22,12 +25,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DEFAULT_THREADS = 40
+UNBOUNDED = 1_000_000
 _DONE = object()
 _UNSET = object()
 
 _threads = DEFAULT_THREADS
 _caller = threading.local()  # of each thread of the pool: the loop that it works for
 _pool: ThreadPoolExecutor | None = None
+_exits: ThreadPoolExecutor | None = None  # it makes a thread where none is idle
 
 
 def set_threads(count: int) -> None:
@@ -81,6 +86,59 @@ async def run_in_threadpool(func: Callable[P, T], *args: P.args, **kwargs: P.kwa
         return work.result()
     finally:
         _carry_back(context)
+
+
+def contextmanager_in_threadpool(cm: AbstractContextManager[T]) -> AbstractAsyncContextManager[T]:
+    """Return the context manager as an async one that enters and exits it in threads.
+
+    Entering takes its turn in the thread pool, exiting never waits for one; see `exit_in_thread`.
+    """
+    return _InThreads(cm)
+
+
+class _InThreads(AbstractAsyncContextManager[T]):
+    def __init__(self, cm: AbstractContextManager[T]) -> None:
+        self.cm = cm
+
+    async def __aenter__(self) -> T:
+        return await run_in_threadpool(self.cm.__enter__)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await exit_in_thread(self.cm, kind, error, traceback)
+
+
+async def exit_in_thread(
+    cm: AbstractContextManager[Any],
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    traceback: TracebackType | None,
+) -> bool | None:
+    """Exit a context manager in a thread, and tell whether it has swallowed the error.
+
+    It gets a thread at once, however many calls the thread pool is busy with: those may be waiting for what it gives
+    back, such as a connection to a database. It is exited also if the caller is cancelled, whose cancellation goes on
+    after that. Context variables pass both ways as in `run_in_threadpool`.
+    """
+    global _exits
+    if _exits is None:
+        _exits = ThreadPoolExecutor(UNBOUNDED, thread_name_prefix="portico-exit")
+    context = copy_context()
+    loop = asyncio.get_running_loop()
+    work = _exits.submit(_call, loop, context, cm.__exit__, (kind, error, traceback), {})
+    ended = asyncio.Event()
+    work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
+    try:
+        await ended.wait()
+    except asyncio.CancelledError as cancelled:
+        await _ended(work, loop)
+        if (failed := work.exception()) is not None:
+            raise cancelled from failed
+        _cancel_later()
+    finally:
+        _carry_back(context)
+    return work.result()
 
 
 def _executor() -> ThreadPoolExecutor:

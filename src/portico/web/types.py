@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, Union
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
 __all__ = [
     "ASGIApp",
     "AppType",
+    "DecoratedCallable",
+    "DependencyCacheKey",
     "ExceptionHandler",
     "HTTPExceptionHandler",
+    "IncEx",
     "Lifespan",
     "Message",
     "Receive",
@@ -23,10 +27,12 @@ __all__ = [
     "Send",
     "StatefulLifespan",
     "StatelessLifespan",
+    "UnionType",
     "WebSocketExceptionHandler",
 ]
 
 AppType = TypeVar("AppType")
+DecoratedCallable = TypeVar("DecoratedCallable", bound=Callable[..., Any])
 
 StatelessLifespan = Callable[[AppType], AbstractAsyncContextManager[None]]
 StatefulLifespan = Callable[[AppType], AbstractAsyncContextManager[Mapping[str, Any]]]
@@ -35,3 +41,8 @@ Lifespan = StatelessLifespan[AppType] | StatefulLifespan[AppType]
 HTTPExceptionHandler = Callable[["Request", Exception], "Response | Awaitable[Response]"]
 WebSocketExceptionHandler = Callable[["WebSocket", Exception], Awaitable[None]]
 ExceptionHandler = HTTPExceptionHandler | WebSocketExceptionHandler
+
+# What a response holds of a model's fields: pydantic's type of that name, without pydantic.
+IncEx: TypeAlias = set[int] | set[str] | Mapping[int, Union["IncEx", bool]] | Mapping[str, Union["IncEx", bool]]
+# What two uses of a dependency share if their results are one: the callable, its OAuth2 scopes, how long it lives.
+DependencyCacheKey = tuple[Callable[..., Any] | None, tuple[str, ...], str]

@@ -1,5 +1,6 @@
 """The values that requests and responses are made of: URLs, fields, parameters, forms, state."""
 
+from portico.web.datastructures.defaults import Default, DefaultPlaceholder
 from portico.web.datastructures.headers import Headers, MutableHeaders
 from portico.web.datastructures.multidict import ImmutableMultiDict, MultiDict, QueryParams
 from portico.web.datastructures.settings import CommaSeparatedStrings, Secret
@@ -11,6 +12,8 @@ __all__ = [
     "URL",
     "Address",
     "CommaSeparatedStrings",
+    "Default",
+    "DefaultPlaceholder",
     "FormData",
     "Headers",
     "ImmutableMultiDict",

@@ -2,11 +2,15 @@
 
 import io
 from collections.abc import Iterable, Mapping
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from portico.web.concurrency import run_in_threadpool
 from portico.web.datastructures.headers import Headers
 from portico.web.datastructures.multidict import ImmutableMultiDict
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 FALLBACK_NAME = "upload"
 MAX_NAME_BYTES = 255  # what the usual file systems allow
@@ -93,6 +97,22 @@ class UploadFile:
             self.file.close()
         else:
             await run_in_threadpool(self.file.close)
+
+    @classmethod
+    def _validate(cls, value: Any, _info: Any) -> "UploadFile":
+        if not isinstance(value, UploadFile):
+            raise ValueError(f"Expected UploadFile, received: {type(value)}")
+        return value
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[Any], handler: "GetCoreSchemaHandler") -> "CoreSchema":
+        from pydantic_core.core_schema import with_info_plain_validator_function
+
+        return with_info_plain_validator_function(cls._validate)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: "CoreSchema", handler: "GetJsonSchemaHandler") -> dict[str, Any]:
+        return {"type": "string", "contentMediaType": "application/octet-stream"}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(filename={self.filename!r}, size={self.size!r}, headers={self.headers!r})"

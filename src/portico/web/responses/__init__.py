@@ -1,6 +1,7 @@
 """Everything that a handler can answer with."""
 
 import json as json  # a program that replaces `json.dumps` may name it by way of this module
+from typing import TYPE_CHECKING, Any
 
 from portico.web.responses.content import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from portico.web.responses.data import JSONResponse
@@ -15,6 +16,9 @@ from portico.web.responses.streaming import (
     SyncContentStream,
 )
 
+if TYPE_CHECKING:
+    from portico.web.responses.engines import ORJSONResponse, UJSONResponse
+
 __all__ = [
     "AsyncContentStream",
     "Content",
@@ -24,10 +28,20 @@ __all__ = [
     "HTMLResponse",
     "JSONLinesResponse",
     "JSONResponse",
+    "ORJSONResponse",
     "PlainTextResponse",
     "RedirectResponse",
     "Response",
     "ServerSentEvent",
     "StreamingResponse",
     "SyncContentStream",
+    "UJSONResponse",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("ORJSONResponse", "UJSONResponse"):
+        from portico.web.responses import engines
+
+        return getattr(engines, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from portico.web.responses.content import Response
 _stdlib_dumps = json.dumps
 CONTAINERS = frozenset((dict, list, tuple))
 SCALARS = frozenset((str, int, float, bool, type(None)))
-TEXT = frozenset((str,))
+FLAT = frozenset((str, int, bool, type(None)))
 PLAIN = CONTAINERS | SCALARS
 BYTES = (bytes, bytearray, memoryview)
 
@@ -67,6 +67,25 @@ def dump_json(content: Any) -> bytes:
     return encoded
 
 
+def dump_plain(content: Any) -> bytes | None:
+    """Return the content as JSON if it is made of JSON's types alone, else None: `jsonable_encoder` sees to the rest.
+
+    Keys that start with `_sa`, which `jsonable_encoder` drops, are among the rest.
+    """
+    if json.dumps is not _stdlib_dumps:
+        return None
+    floats: list[float] = []
+    try:
+        encoded = _encode(content)
+        if not _kinds_in(content, floats) <= PLAIN:
+            return None
+    except (TypeError, RecursionError):
+        return None
+    if b'"_sa' in encoded or (floats and b"null" in encoded and not all(map(isfinite, floats))):
+        return None
+    return encoded
+
+
 def _first_encode(content: Any) -> bytes:
     """Import msgspec, which takes as long as all the rest of the module, and have it called from then on."""
     global _encode
@@ -104,7 +123,7 @@ def _kinds_in(content: Any, floats: list[float]) -> set[type]:
     while True:
         found = set(map(type, children))
         kinds |= found
-        if found <= TEXT:
+        if found <= FLAT:
             return kinds
         if float in found:
             floats += [child for child in children if type(child) is float]

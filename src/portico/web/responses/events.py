@@ -10,7 +10,7 @@ from portico.files.connected import while_connected
 from portico.web.background import BackgroundTask
 from portico.web.incoming import Disconnect
 from portico.web.responses.data import dump_json
-from portico.web.responses.streaming import StreamingResponse, close_iterator, encode_each, iterate_sync
+from portico.web.responses.streaming import StreamingResponse, encode_each
 
 PING_INTERVAL = 15.0
 
@@ -30,7 +30,7 @@ class ServerSentEvent:
         ValueError: If there is both data and raw data, if type or id have line ends or NUL, if `retry` is negative.
     """
 
-    __slots__ = ("comment", "data", "encoded", "event", "id", "raw_data", "retry")
+    __slots__ = ("comment", "data", "event", "id", "raw_data", "retry")
 
     def __init__(
         self,
@@ -42,15 +42,66 @@ class ServerSentEvent:
         comment: str | None = None,
     ) -> None:
         if data is not None and raw_data is not None:
-            raise ValueError("an event has either data, which becomes JSON, or raw_data, not both")
+            raise ValueError("Cannot set both data, which becomes JSON, and raw_data: an event has one, not both")
         self.data = data
         self.raw_data = raw_data
-        self.event = event
-        self.id = id
-        self.retry = retry
+        self.event = _single_line("event", event)
+        self.id = _single_line("id", id)
+        self.retry = retry if retry is None else _milliseconds(retry)
         self.comment = comment
-        text = raw_data if data is None else dump_json(data).decode()
-        self.encoded = format_event(data=text, event=event, id=id, retry=retry, comment=comment)
+
+    @property
+    def encoded(self) -> bytes:
+        """What goes over the wire."""
+        return self.encode(None if self.data is None else dump_json(self.data).decode())
+
+    def encode(self, data: str | None) -> bytes:
+        """Return what goes over the wire, where the data is JSON already; raw data comes before it."""
+        return format_event(
+            data=data if self.raw_data is None else self.raw_data,
+            event=self.event,
+            id=self.id,
+            retry=self.retry,
+            comment=self.comment,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ServerSentEvent) and all(
+            getattr(self, name) == getattr(other, name) for name in FIELDS
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"ServerSentEvent({', '.join(f'{name}={getattr(self, name)!r}' for name in FIELDS)})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Let it stand where pydantic wants a type, such as beside models in the type of a stream's items."""
+        from portico.web.sse import event_schema
+
+        return event_schema()
+
+
+FIELDS = ServerSentEvent.__slots__
+
+
+def _single_line(name: str, text: str | None) -> str | None:
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise ValueError(f"SSE '{name}' must be text, got {text!r}")
+    if "\r" in text or "\n" in text:
+        raise ValueError(f"SSE '{name}' must be a single line, got {text!r}")
+    if "\0" in text:
+        raise ValueError(f"SSE '{name}' must not contain null characters, got {text!r}")
+    return text
+
+
+def _milliseconds(retry: int) -> int:
+    if retry < 0 or retry != int(retry):
+        raise ValueError(f"SSE 'retry' must be a whole number of milliseconds, got {retry!r}")
+    return int(retry)
 
 
 def encode_event(item: Any) -> bytes:
@@ -99,8 +150,7 @@ class EventSourceResponse(StreamingResponse):
             await super().__call__(scope, receive, send)
             return
         if scope.get("method") == "HEAD":  # which has no use for events, and nobody could tell when to stop
-            await close_iterator(self.body_iterator)
-            self.body_iterator = iterate_sync(())
+            await self.drop_body()
         try:
             await while_connected(self._stream(send), Disconnect(scope, receive))
         except OSError as error:
@@ -114,12 +164,7 @@ class EventSourceResponse(StreamingResponse):
             await self.stream_response(send)
             return
         pinger = Pinger(send, self.ping_interval)
-        pinging = asyncio.get_running_loop().create_task(pinger.run())
-        try:
-            await self.stream_response(pinger.send)
-        finally:
-            pinging.cancel()
-            await asyncio.wait((pinging,))
+        await while_connected(self.stream_response(pinger.send), pinger.until_lost)
 
 
 class Pinger:
@@ -129,25 +174,25 @@ class Pinger:
         self.inner = send
         self.interval = interval
         self.turn = asyncio.Lock()
+        self.time = asyncio.get_running_loop().time
+        self.sent_at = self.time()
         self.started = False
-        self.sent = 0
 
     async def send(self, message: Message) -> None:
         """Send a message of the response."""
         async with self.turn:
-            self.sent += 1
             await self.inner(message)
             self.started = True
+            self.sent_at = self.time()
 
-    async def run(self) -> None:
-        """Send comments until cancelled, or until the client has gone."""
-        seen = 0
+    async def until_lost(self) -> Message:
+        """Send comments until one cannot be sent; say then what `receive` would."""
         while True:
-            await asyncio.sleep(self.interval)
-            if seen == self.sent and self.started:
-                async with self.turn:
-                    try:
-                        await self.inner({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
-                    except OSError:
-                        return  # whoever sends the next event sees it too
-            seen = self.sent
+            silent = self.time() - self.sent_at
+            if silent < self.interval or not self.started:
+                await asyncio.sleep(self.interval - silent if self.started else self.interval)
+                continue
+            try:
+                await self.send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+            except OSError:
+                return {"type": "http.disconnect"}

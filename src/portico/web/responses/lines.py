@@ -9,10 +9,10 @@ from portico.web.responses.streaming import StreamingResponse, encode_each
 
 
 class JSONLinesResponse(StreamingResponse):
-    """A stream of values, each as JSON on a line of its own.
+    """A stream of values, each as JSON on a line of its own; it is closed as soon as the client goes away.
 
     Args:
-        content: What gives the values, sync or async.
+        content: What gives the values, sync or async; bytes are lines that are made already.
         status_code: The status.
         headers: The fields.
         media_type: Another media type.
@@ -20,6 +20,7 @@ class JSONLinesResponse(StreamingResponse):
     """
 
     media_type = "application/jsonl"
+    listens = True
 
     def __init__(
         self,
@@ -34,4 +35,6 @@ class JSONLinesResponse(StreamingResponse):
 
 def dump_line(value: Any) -> bytes:
     """Return the value as one line."""
+    if isinstance(value, bytes):
+        return value
     return dump_json(value) + b"\n"

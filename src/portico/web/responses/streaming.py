@@ -33,6 +33,9 @@ class StreamingResponse(Response):
     """
 
     body_iterator: AsyncContentStream
+    # Whether the pieces may be long in coming: the end of the connection is listened for even where `send` tells of it,
+    # and the answer to HEAD, which has no use for them, does not wait for them.
+    listens = False
     _lost: OSError | None = None
 
     def __init__(
@@ -79,19 +82,38 @@ class StreamingResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self.stream_response(denial_send(send))
-        elif send_fails(scope) and scope.get("method") != "HEAD":  # nothing is written for HEAD, so nothing can fail
-            try:
-                await self.stream_response(send)
-            except OSError as error:
-                if error is not self._lost:  # the application's own
-                    raise
-                from portico.web.requests import ClientDisconnect
-
-                raise ClientDisconnect from error
+        elif scope.get("method") == "HEAD":  # nothing is written, so nothing can fail
+            if self.listens:
+                await self.drop_body()
+            await while_connected(self.stream_response(send), Disconnect(scope, receive))
+        elif send_fails(scope):
+            await self._stream_until_lost(scope, receive, send)
         else:
             await while_connected(self.stream_response(send), Disconnect(scope, receive))
         if self.background is not None:
             await self.background()
+
+
+    async def drop_body(self) -> None:
+        """Close what gives the pieces; the response has none."""
+        await close_iterator(self.body_iterator)
+        self.body_iterator = iterate_sync(())
+
+    async def _stream_until_lost(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cause: OSError | None = None
+        try:
+            if not self.listens:
+                await self.stream_response(send)
+                return
+            if await while_connected(self.stream_response(send), Disconnect(scope, receive)):
+                return
+        except OSError as error:
+            if error is not self._lost:  # the application's own
+                raise
+            cause = error
+        from portico.web.requests import ClientDisconnect
+
+        raise ClientDisconnect from cause
 
 
 async def iterate_sync(content: Iterable[Any]) -> AsyncIterator[Any]:

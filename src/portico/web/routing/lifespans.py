@@ -60,20 +60,27 @@ def lifespan_context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> N
 def _context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> Context:
     if lifespan is None:
         return _nothing
+    context = from_generator(lifespan)
+    if context is None:
+        return lifespan
+    _warn_of_generator("async generator function" if inspect.isasyncgenfunction(lifespan) else "generator function")
+    return context
+
+
+def from_generator(lifespan: Callable[[Any], Any]) -> Context | None:
+    """Return the context manager that a generator function stands for, None for any other function."""
     if inspect.isasyncgenfunction(lifespan):
-        _warn_of_generator("async generator function")
         return asynccontextmanager(lifespan)
-    if inspect.isgeneratorfunction(lifespan):
-        _warn_of_generator("generator function")
-        sync_context = contextmanager(lifespan)
+    if not inspect.isgeneratorfunction(lifespan):
+        return None
+    sync_context = contextmanager(lifespan)
 
-        @asynccontextmanager
-        async def context(app: Any) -> AsyncIterator[Any]:
-            with sync_context(app) as state:
-                yield state
+    @asynccontextmanager
+    async def context(app: Any) -> AsyncIterator[Any]:
+        with sync_context(app) as state:
+            yield state
 
-        return context
-    return lifespan
+    return context
 
 
 def _warn_of_generator(kind: str) -> None:

@@ -13,7 +13,7 @@ from portico.web.middleware import Middleware, wrapped
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.routing.fitting import read_params
 from portico.web.routing.paths import NoMatchFound, RouteError, Template, get_route_path, replace_params, reverse
-from portico.web.routing.routes import BaseRoute, Match
+from portico.web.routing.routes import BaseRoute, Match, leads_to_app
 
 BELOW = "/{path:path}"
 MAX_HOST = 255  # RFC 1035 section 2.3.4
@@ -53,6 +53,7 @@ class _Outer(BaseRoute):
         url: URLPath | None = reverse(self.routes or (), name, path_params)
         return url
 
+    @leads_to_app
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 

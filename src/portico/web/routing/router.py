@@ -132,9 +132,10 @@ class Router:
         for hit in tree.find(path):
             match = hit[0].enter(scope, path, hit[1])
             if match is Match.FULL:
-                await hit[0].route.handle(scope, receive, send)
+                leaf = hit[0]
+                await (leaf.route.app if leaf.direct else leaf.route.handle)(scope, receive, send)
                 return
-            if match is Match.PARTIAL and partial is None:
+            if match is Match.PARTIAL and (partial is None or _answers_better(hit, partial, scope)):
                 partial = hit
         if partial is not None:
             leaf, params = partial
@@ -168,12 +169,12 @@ class Router:
 
     async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the lifespan of the router and of what is mounted on it (ASGI lifespan 2.0)."""
-        mounts = self._routes if self.mounted_lifespans else ()
+        mounts = self.routes if self.mounted_lifespans else ()
         await run_lifespan(self.lifespan_context, mounts, scope, receive, send)
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         """Return the path of the named route; raises NoMatchFound where none takes just these parameters."""
-        url: URLPath | None = reverse(self._routes, name, path_params)
+        url: URLPath | None = reverse(self.routes, name, path_params)
         if url is None:
             raise NoMatchFound(name, path_params)
         return url
@@ -205,6 +206,15 @@ class Router:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Router) and self.routes == other.routes
+
+
+def _answers_better(hit: Hit, partial: Hit, scope: Scope) -> bool:
+    """Tell whether the hit answers a HEAD, as routes do that derive it from GET, and the one found before does not."""
+    return (
+        scope.get("method") == "HEAD"
+        and getattr(hit[0].route, "answers_head", False)
+        and not getattr(partial[0].route, "answers_head", False)
+    )
 
 
 def _other_slash(tree: RouteTree, scope: Scope, path: str) -> str | None:

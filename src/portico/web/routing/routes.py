@@ -5,7 +5,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from enum import Enum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
@@ -115,6 +115,18 @@ class BaseRoute:
         await self.handle(scope, receive, send)
 
 
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+def leads_to_app(handle: H) -> H:
+    """Mark the `handle` of a class of routes that only calls the route's app where the route matches wholly.
+
+    The router then calls that itself, without a coroutine in between.
+    """
+    handle.leads_to_app = True  # type: ignore[attr-defined]
+    return handle
+
+
 class PathRoute(BaseRoute):
     """A route with a path template that leads to one endpoint."""
 
@@ -155,6 +167,7 @@ class PathRoute(BaseRoute):
         path, _ = replace_params(self.path_format, self.param_convertors, path_params)
         return URLPath(path=path, protocol=self.protocol)
 
+    @leads_to_app
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
 
@@ -217,6 +230,7 @@ class Route(PathRoute):
             return Match.PARTIAL, child_scope
         return Match.FULL, child_scope
 
+    @leads_to_app
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self.methods or scope["method"] in self.methods:
             await self.app(scope, receive, send)

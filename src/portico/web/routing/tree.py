@@ -29,11 +29,13 @@ class Leaf:
     Paths are split at their slashes, so that the first segment is the empty text before the first slash.
     """
 
-    __slots__ = ("order", "readers", "rest", "rest_from", "route", "verify")
+    __slots__ = ("direct", "order", "readers", "rest", "rest_from", "route", "verify")
 
     def __init__(self, order: int, route: Any) -> None:
         self.order = order
         self.route = route
+        # Whether a request that the route matches wholly may go to its app at once.
+        self.direct = hasattr(type(route).handle, "leads_to_app") and "handle" not in vars(route)
         self.readers: list[tuple[int, str, Reader | None]] = []
         self.rest: str | None = None  # the parameter that takes all segments from `rest_from` on
         self.rest_from = 0
@@ -246,6 +248,8 @@ def _is_readable(route: BaseRoute) -> bool:
     if type(route).matches not in (Route.matches, WebSocketRoute.matches, Mount.matches):
         return False
     path = route.path + BELOW if isinstance(route, Mount) else route.path
+    if path[:1] != "/":
+        return False
     given = vars(route).get("path_regex")
     return given is None or given.pattern == Template(path).pattern()
 

@@ -1,7 +1,8 @@
-"""A notes service: pages with a sign-in form and an upload form, a JSON API, files, a WebSocket that tells of news.
+"""A notice board on the untyped half of the framework, in one file.
 
-Notes live in memory and pictures in a directory that goes with the process. The name in the session is whatever a
-visitor has typed; a service that is meant seriously asks for a password here.
+It has pages with a sign-in form and an upload form, a JSON API, files, and a WebSocket that tells of news. Notes live
+in memory and pictures in a directory that goes with the process. The name in the session is whatever a visitor has
+typed; a service that is meant seriously asks for a password here.
 """
 
 import asyncio
@@ -27,7 +28,7 @@ from portico.web.routing import Mount, Route, WebSocketRoute
 from portico.web.staticfiles import StaticFiles
 from portico.web.websockets import WebSocket, WebSocketDisconnect
 
-PICTURES = Path(tempfile.mkdtemp(prefix="notes-"))
+PICTURES = Path(tempfile.mkdtemp(prefix="board-"))
 MAX_TEXT = 10_000  # characters
 MAX_BODY = 5 << 20  # bytes
 MAX_BEHIND = 100  # news that a listener may leave unread
@@ -86,7 +87,7 @@ async def index(request: Request) -> Response:
     user = request.session.get("user")
     form = WRITE.format(action=request.url_for("write")) if user else SIGN_IN.format(action=request.url_for("sign_in"))
     notes = "".join(map(shown, request.state.board.notes.values()))
-    return HTMLResponse(f"<!doctype html><title>Notes</title><h1>Notes</h1>\n{form}<ul>{notes}</ul>\n")
+    return HTMLResponse(f"<!doctype html><title>Board</title><h1>Board</h1>\n{form}<ul>{notes}</ul>\n")
 
 
 def shown(note: Note) -> str:
@@ -202,7 +203,7 @@ app = Application(
         WebSocketRoute("/news", news),
         Mount("/pictures", StaticFiles(directory=PICTURES), name="pictures"),
     ],
-    middleware=[Middleware(SessionMiddleware, secret_key=os.environ.get("NOTES_SECRET") or secrets.token_hex())],
+    middleware=[Middleware(SessionMiddleware, secret_key=os.environ.get("BOARD_SECRET") or secrets.token_hex())],
     exception_handlers={HTTPException: failed},
     lifespan=lifespan,
     max_body_size=MAX_BODY,

@@ -1,0 +1,124 @@
+"""What an operation takes besides its body: parameters and security, its dependencies' included."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic_core import PydanticUndefined
+
+from portico.web.encoders import jsonable_encoder
+from portico.web.openapi.components import Schemas
+from portico.web.plan.dependant import CacheKey, Dependant
+from portico.web.plan.fields import ModelField, model_fields
+from portico.web.plan.parametermodels import parameter_model
+from portico.web.plan.values import value_aliases
+from portico.web.security.base import SecurityBase
+
+Place = Literal["path", "query", "header", "cookie"]
+
+
+@dataclass(slots=True)
+class Taken:
+    """The parameters by the place that they come from, and the security schemes with the scopes asked of each."""
+
+    path: list[ModelField] = field(default_factory=list)
+    query: list[ModelField] = field(default_factory=list)
+    header: list[ModelField] = field(default_factory=list)
+    cookie: list[ModelField] = field(default_factory=list)
+    security: list[tuple[SecurityBase, list[str]]] = field(default_factory=list)
+
+    def places(self) -> tuple[tuple[Place, list[ModelField]], ...]:
+        """Return the places in the order of the document."""
+        return ("path", self.path), ("query", self.query), ("header", self.header), ("cookie", self.cookie)
+
+    def fields(self) -> list[ModelField]:
+        """Return all parameters; the fields of a model that stands for several are parameters themselves."""
+        return [member for _, declared in self.places() for parent in declared for member in members(parent)]
+
+
+def taken_by(dependant: Dependant) -> Taken:
+    """Return what the endpoint and its dependencies take, in the order that they are called in."""
+    taken = Taken()
+    seen: list[CacheKey] = []  # no set: a dependency may be an object that cannot be hashed
+    _take(dependant, [], taken, seen, is_endpoint=True)
+    return taken
+
+
+def _take(
+    dependant: Dependant, above: Sequence[str], taken: Taken, seen: list[CacheKey], *, is_endpoint: bool = False
+) -> None:
+    key = dependant.cache_key
+    if key in seen:
+        return
+    seen.append(key)
+    taken.path += dependant.path_params
+    taken.query += dependant.query_params
+    taken.header += dependant.header_params
+    taken.cookie += dependant.cookie_params
+    scopes = list(dict.fromkeys((*above, *dependant.oauth_scopes)))
+    if not is_endpoint and (scheme := dependant.security_scheme) is not None:
+        taken.security.append((scheme, scopes))
+    for dependency in dependant.dependencies:
+        _take(dependency, scopes, taken, seen)
+
+
+def members(parent: ModelField) -> list[ModelField]:
+    """Return the fields of a model whose fields are parameters, or the parameter itself."""
+    model = parameter_model(parent)
+    return [parent] if model is None else model_fields(model)
+
+
+def parameters(taken: Taken, schemas: Schemas) -> list[dict[str, Any]]:
+    """Return the Parameter Objects. Of two with one name in one place the last stays, or the last that is required."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for parameter in _all(taken, schemas):
+        key = (parameter["in"], parameter["name"])
+        if parameter["required"] or not found.get(key, {}).get("required"):
+            found[key] = parameter
+    return list(found.values())
+
+
+def _all(taken: Taken, schemas: Schemas) -> Iterator[dict[str, Any]]:
+    for place, declared in taken.places():
+        for parent in declared:
+            if not getattr(parent.field_info, "include_in_schema", True):
+                continue
+            model = parameter_model(parent)
+            optional = model is not None and parent.field_info.annotation is not model and not parent.required
+            convert = getattr(parent.field_info, "convert_underscores", True)
+            for member in members(parent):
+                yield _parameter(place, member, schemas, required=member.required and not optional, convert=convert)
+
+
+def _parameter(
+    place: Place, declared: ModelField, schemas: Schemas, *, required: bool, convert: bool
+) -> dict[str, Any]:
+    info = declared.field_info
+    hyphens = place == "header" and getattr(info, "convert_underscores", convert)
+    alias, name = value_aliases(declared, convert_underscores=hyphens)[0]
+    parameter = {"name": name, "in": place, "required": required, "schema": schemas.of(declared, alias)}
+    if info.description:
+        parameter["description"] = info.description
+    add_examples(parameter, info)
+    if getattr(info, "deprecated", None):
+        parameter["deprecated"] = True
+    return parameter
+
+
+def add_examples(described: dict[str, Any], info: Any) -> None:
+    """Add the examples that the declaration of a parameter or body has for the document."""
+    examples, example = getattr(info, "openapi_examples", None), getattr(info, "example", PydanticUndefined)
+    if examples:
+        described["examples"] = jsonable_encoder(examples)
+    elif example is not PydanticUndefined:
+        described["example"] = jsonable_encoder(example)
+
+
+def security(taken: Taken) -> tuple[dict[str, Any], list[dict[str, list[str]]]]:
+    """Return the schemes by name, and the names with the scopes that the operation asks of them."""
+    schemes: dict[str, Any] = {}
+    asked: dict[str, dict[str, None]] = {}
+    for scheme, scopes in taken.security:
+        schemes[scheme.scheme_name] = scheme.model.model_dump(mode="json", by_alias=True, exclude_none=True)
+        asked.setdefault(scheme.scheme_name, {}).update(dict.fromkeys(scopes))
+    return schemes, [{name: list(scopes)} for name, scopes in asked.items()]

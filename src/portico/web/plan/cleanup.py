@@ -1,0 +1,96 @@
+"""Dependencies with `yield`: entered one after the other, left in the opposite order, in time for what they hold.
+
+Those of scope "function" are left when the endpoint has returned, before the response is sent; those of scope
+"request" after it has been sent. A request that has none makes no exit stack.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import Any
+
+from portico.asgi import Scope
+from portico.web.concurrency import exit_in_thread
+
+CLEANUP_KEY = "portico.cleanup"
+
+
+class Cleanup:
+    """What is to be left at the end of a request, by the scope of the dependency."""
+
+    __slots__ = ("function", "request")
+
+    def __init__(self) -> None:
+        self.function: AsyncExitStack | None = None
+        self.request: AsyncExitStack | None = None
+
+    def stack(self, function: bool) -> AsyncExitStack:
+        """Return the stack of the dependencies of one scope."""
+        if function:
+            if self.function is None:
+                self.function = AsyncExitStack()
+            return self.function
+        if self.request is None:
+            self.request = AsyncExitStack()
+        return self.request
+
+    async def leave_function(self, error: BaseException | None = None) -> bool:
+        """Leave the dependencies of scope "function"; return whether one of them has swallowed the error."""
+        stack, self.function = self.function, None
+        return stack is not None and await _leave(stack, error)
+
+    async def leave(self, error: BaseException | None = None) -> bool:
+        """Leave all that is still entered; return whether a dependency has swallowed the error."""
+        try:
+            if await self.leave_function(error):
+                error = None
+                swallowed = True
+            else:
+                swallowed = False
+        except BaseException as raised:
+            if self.request is not None and await self._leave_request(raised):
+                return True
+            raise
+        return await self._leave_request(error) or swallowed
+
+    async def _leave_request(self, error: BaseException | None) -> bool:
+        stack, self.request = self.request, None
+        return stack is not None and await _leave(stack, error)
+
+
+async def _leave(stack: AsyncExitStack, error: BaseException | None) -> bool:
+    if error is None:
+        return bool(await stack.__aexit__(None, None, None))
+    return bool(await stack.__aexit__(type(error), error, error.__traceback__))
+
+
+def cleanup_of(scope: Scope) -> Cleanup:
+    """Return the cleanup of the request, made when it is first asked for."""
+    cleanup = scope.get(CLEANUP_KEY)
+    if cleanup is None:
+        cleanup = scope[CLEANUP_KEY] = Cleanup()
+    return cleanup
+
+
+class ThreadedExit(AbstractAsyncContextManager[Any]):
+    """The way out of a sync context manager that has been entered in a thread: in a thread too."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: AbstractContextManager[Any]) -> None:
+        self.context = context
+
+    async def __aenter__(self) -> None:
+        raise AssertionError("it has been entered already")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        return await exit_in_thread(self.context, kind, error, traceback)
+
+
+def async_context(
+    call: Callable[..., AsyncGenerator[Any, None]], arguments: dict[str, Any]
+) -> AbstractAsyncContextManager[Any]:
+    """Return the context manager of an async generator function's call."""
+    return asynccontextmanager(call)(**arguments)

@@ -1,0 +1,48 @@
+"""Where an endpoint is, for the errors about what it was given and what it gave."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypedDict
+from weakref import WeakKeyDictionary
+
+from portico.asgi import Scope
+
+
+class EndpointContext(TypedDict, total=False):
+    """The function, its file and line, and the route as `METHOD /path`."""
+
+    function: str
+    path: str
+    file: str
+    line: int
+
+
+_known: WeakKeyDictionary[Any, EndpointContext] = WeakKeyDictionary()
+
+
+def endpoint_context(call: Callable[..., Any] | None, method: str, scope: Scope, path: str | None) -> EndpointContext:
+    """Return where the endpoint is; looked up once, for it reads the source file."""
+    try:
+        context = _known.get(call)
+        if context is None:
+            context = _known[call] = _source(call)
+    except TypeError:  # a callable that cannot be referred to weakly
+        context = _source(call)
+    if path:
+        return {**context, "path": f"{method} {scope.get('root_path', '').rstrip('/')}{path}"}
+    return context
+
+
+def _source(call: Any) -> EndpointContext:
+    context: EndpointContext = {}
+    try:
+        file = inspect.getsourcefile(call)
+        line = inspect.getsourcelines(call)[1]
+    except (TypeError, OSError):
+        return context
+    if file is not None:
+        context["file"] = file
+    context["line"] = line
+    if (name := getattr(call, "__name__", None)) is not None:
+        context["function"] = name
+    return context

@@ -1,0 +1,209 @@
+"""From a request to its response, and through a WebSocket: what the routes of the typed framework call."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.web.concurrency import run_in_threadpool
+from portico.web.exceptions import DefinitionError, RequestValidationError, WebSocketRequestValidationError
+from portico.web.handling import ResponseWatch, answered
+from portico.web.plan.bodies import BodyPlan
+from portico.web.plan.cleanup import CLEANUP_KEY, Cleanup, cleanup_of
+from portico.web.plan.context import endpoint_context
+from portico.web.plan.dependant import Dependant
+from portico.web.plan.results import ResultPlan
+from portico.web.plan.steps import Frame, Kind, Plan, Step, arguments, call_in_thread, overridden
+from portico.web.requests import Request
+from portico.web.responses import Response
+from portico.web.websockets import WebSocket
+
+Overrides = dict[Callable[..., Any], Callable[..., Any]]
+
+
+class OverridesProvider(Protocol):
+    """Whoever has the overrides of dependencies: the application."""
+
+    dependency_overrides: Overrides
+
+
+class Planned:
+    """A route's plan: made at its first request, and again when the overrides of dependencies have changed."""
+
+    def __init__(
+        self, dependant: Dependant, body: Callable[..., BodyPlan], overrides_provider: OverridesProvider | None
+    ) -> None:
+        self.dependant = dependant
+        self.body = body
+        self.overrides_provider = overrides_provider
+        self._plan: Plan | None = None
+        self._overrides: Overrides = {}
+        self._overridden: Plan | None = None
+
+    def plan(self) -> Plan:
+        """Return the plan as things are now."""
+        provider = self.overrides_provider
+        if provider is not None and provider.dependency_overrides:
+            return self._with_overrides(provider.dependency_overrides)
+        plan = self._plan
+        if plan is None:
+            plan = self._plan = Plan(self.dependant, self.body)
+        return plan
+
+    def _with_overrides(self, overrides: Overrides) -> Plan:
+        if self._overridden is None or self._overrides != overrides:
+            self._overridden = Plan(overridden(self.dependant, overrides), self.body)
+            self._overrides = dict(overrides)
+        return self._overridden
+
+
+class RequestHandler(Planned):
+    """Answers the requests for one route.
+
+    Args:
+        dependant: What the endpoint asks for.
+        body: Makes the reader of the body, from the places that want something of it.
+        result: How what the endpoint returns becomes a response.
+        overrides_provider: The application, if its overrides of dependencies count.
+    """
+
+    def __init__(
+        self,
+        dependant: Dependant,
+        *,
+        body: Callable[..., BodyPlan] = BodyPlan,
+        result: ResultPlan,
+        overrides_provider: OverridesProvider | None = None,
+    ) -> None:
+        super().__init__(dependant, body, overrides_provider)
+        self.result = result
+
+    async def __call__(self, request: Request) -> Response:
+        plan = self.plan()
+        endpoint = plan.endpoint
+        if plan.simple:
+            values: dict[str, Any] = {}
+            errors: list[Any] = []
+            if endpoint.inputs is not None:
+                endpoint.inputs.read(request, values, errors)
+                if errors:
+                    raise self._invalid(request, errors, None)
+            if endpoint.kind is Kind.COROUTINE:
+                return self.result.respond(await endpoint.call(**values), None, None, request.scope)
+            if self.result.is_stream:
+                return self.result.stream(endpoint.call(**values), None, None, request.scope)
+            return await run_in_threadpool(self._call_endpoint, endpoint, values, request.scope)
+        return await self._run(plan, request)
+
+    async def _run(self, plan: Plan, request: Request) -> Response:
+        frame = Frame(request, len(plan.steps))
+        if plan.body is not None and plan.body.is_form:
+            cleanup_of(request.scope).stack(function=False).push_async_callback(request.close)
+        errors = await plan.read(frame)
+        for in_thread, steps in plan.runs:
+            await plan.call(frame, in_thread, steps)
+        endpoint = plan.endpoint
+        if errors:
+            await plan.call(frame, True, plan.beside_endpoint)
+            raise self._invalid(request, errors, frame.body)
+        if endpoint.kind is Kind.FUNCTION:
+            return await run_in_threadpool(self._finish, frame, plan.beside_endpoint, endpoint)
+        values = arguments(frame, endpoint)
+        if self.result.is_stream:
+            return self.result.stream(endpoint.call(**values), frame.injected, frame.background, frame.conn.scope)
+        result = endpoint.call(**values)
+        if endpoint.kind is Kind.COROUTINE:
+            result = await result
+        return self.result.respond(result, frame.injected, frame.background, frame.conn.scope)
+
+    def _call_endpoint(self, endpoint: Step, values: dict[str, Any], scope: Scope) -> Response:
+        return self.result.respond(endpoint.call(**values), None, None, scope)
+
+    def _finish(self, frame: Frame, steps: tuple[Step, ...], endpoint: Step) -> Response:
+        """Call the last dependencies and the endpoint, in one visit to a thread."""
+        call_in_thread(frame, steps)
+        result = endpoint.call(**arguments(frame, endpoint))
+        return self.result.respond(result, frame.injected, frame.background, frame.conn.scope)
+
+    def _invalid(self, request: Request, errors: list[Any], body: Any) -> RequestValidationError:
+        context = endpoint_context(self.dependant.call, request.method, request.scope, self.dependant.path)
+        return RequestValidationError(errors, body=body, endpoint_ctx=context)
+
+
+class WebSocketHandler(Planned):
+    """Holds the conversations on one route of WebSockets."""
+
+    def __init__(self, dependant: Dependant, *, overrides_provider: OverridesProvider | None = None) -> None:
+        super().__init__(dependant, BodyPlan, overrides_provider)
+
+    async def __call__(self, websocket: WebSocket) -> None:
+        plan = self.plan()
+        frame = Frame(websocket, len(plan.steps))
+        errors = await plan.read(frame)
+        for in_thread, steps in plan.runs:
+            await plan.call(frame, in_thread, steps)
+        await plan.call(frame, True, plan.beside_endpoint)
+        if errors:
+            context = endpoint_context(self.dependant.call, "WS", websocket.scope, self.dependant.path)
+            raise WebSocketRequestValidationError(errors, endpoint_ctx=context)
+        await plan.endpoint.call(**arguments(frame, plan.endpoint))
+
+
+def request_response(handler: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
+    """Return an ASGI application of a function from request to response, around the dependencies with `yield`.
+
+    They are left after the response, and see what goes wrong before an exception handler answers it.
+    """
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive, send)
+        watch = send if type(send) is ResponseWatch else ResponseWatch(send)
+        try:
+            try:
+                response = await handler(request)
+                if CLEANUP_KEY not in scope:
+                    await response(scope, receive, watch)
+                    return
+                await scope[CLEANUP_KEY].leave_function()
+                await response(scope, receive, watch)
+            except BaseException as error:
+                await _leave(scope, error, watch)
+            else:
+                await scope.pop(CLEANUP_KEY).leave()
+        except Exception as error:
+            if not await answered(error, request, scope, receive, watch):
+                raise
+
+    return app
+
+
+async def _leave(scope: Scope, error: BaseException, watch: ResponseWatch | None) -> None:
+    """Leave the dependencies because of an error, which goes on unless one of them has swallowed it."""
+    cleanup: Cleanup | None = scope.pop(CLEANUP_KEY, None)
+    if cleanup is None or not await cleanup.leave(error):
+        raise error
+    if watch is not None and not watch.started:
+        raise DefinitionError(
+            "Response not awaited. A dependency with yield has caught the exception "
+            f"{error!r} and has not raised it again, so that there is no response: "
+            "end its `except` block with `raise`"
+        )
+
+
+def websocket_session(handler: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
+    """Return an ASGI application of a function of a WebSocket, around the dependencies with `yield`."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        session = WebSocket(scope, receive=receive, send=send)
+        try:
+            try:
+                await handler(session)
+            except BaseException as error:
+                await _leave(scope, error, None)
+            else:
+                if CLEANUP_KEY in scope:
+                    await scope.pop(CLEANUP_KEY).leave()
+        except Exception as error:
+            if not await answered(error, session, scope, receive, ResponseWatch(send)):
+                raise
+
+    return app

@@ -1,0 +1,258 @@
+"""A callable's signature, read once: which of its parameters come from where, and what it depends on."""
+
+import inspect
+import re
+import sys
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sequence,
+)
+from typing import Any, ForwardRef, get_args, get_origin
+
+from portico.web import params
+from portico.web.params import ConcurrencyLimit, DependencyScope, Depends, Security
+from portico.web.plan.callables import is_async_generator, is_generator
+from portico.web.plan.dependant import CacheKey, Dependant
+from portico.web.plan.fields import ModelField, model_fields
+from portico.web.plan.parameter import read_parameter
+from portico.web.plan.parametermodels import parameter_model
+
+STREAMS = frozenset((AsyncIterable, AsyncIterator, AsyncGenerator, Iterable, Iterator, Generator))
+
+
+def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature of a callable, the annotations that are text evaluated where they can be."""
+    signature = _signature(call)
+    namespace = _namespace(call)
+    return inspect.Signature(
+        [
+            parameter.replace(annotation=get_typed_annotation(parameter.annotation, namespace))
+            for parameter in signature.parameters.values()
+        ]
+    )
+
+
+def get_typed_return_annotation(call: Callable[..., Any]) -> Any:
+    """Return what a callable says that it returns; None if it does not say."""
+    annotation = _signature(call).return_annotation
+    if annotation is inspect.Signature.empty:
+        return None
+    return get_typed_annotation(annotation, _namespace(call))
+
+
+def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:
+    """Return what an annotation that is text stands for; what cannot be found yet stays a forward reference."""
+    if not isinstance(annotation, str):
+        return annotation
+    reference = ForwardRef(annotation)
+    try:
+        annotation = _evaluate(reference, globalns)
+    except NameError:
+        return reference
+    return None if annotation is type(None) else annotation
+
+
+def _evaluate(reference: ForwardRef, globalns: dict[str, Any]) -> Any:
+    from typing_extensions import evaluate_forward_ref
+
+    return evaluate_forward_ref(reference, globals=globalns, locals=globalns)
+
+
+def _signature(call: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(call, eval_str=True)
+    except NameError:  # names that are only imported for type checkers
+        if sys.version_info >= (3, 14):
+            from annotationlib import Format
+
+            return inspect.signature(call, annotation_format=Format.FORWARDREF)
+        return inspect.signature(call)
+
+
+def _namespace(call: Callable[..., Any]) -> dict[str, Any]:
+    namespace: dict[str, Any] = getattr(inspect.unwrap(call), "__globals__", {})
+    return namespace
+
+
+def get_stream_item_type(annotation: Any) -> Any | None:
+    """Return the type of the items of an annotation such as `AsyncIterable[Item]`; None if it is none."""
+    origin = get_origin(annotation)
+    if origin is None or origin not in STREAMS:
+        return None
+    args = get_args(annotation)
+    return args[0] if args else Any
+
+
+def get_path_param_names(path: str) -> set[str]:
+    """Return the names of a path's parameters."""
+    return set(re.findall("{(.*?)}", path))
+
+
+def get_dependant(
+    *,
+    path: str,
+    call: Callable[..., Any],
+    name: str | None = None,
+    own_oauth_scopes: list[str] | None = None,
+    parent_oauth_scopes: list[str] | None = None,
+    use_cache: bool = True,
+    scope: DependencyScope | None = None,
+    concurrency: ConcurrencyLimit | None = None,
+) -> Dependant:
+    """Return an endpoint or a dependency with its parameters, and those of all that it depends on.
+
+    Raises:
+        AssertionError: If the declaration of a parameter contradicts itself.
+        DefinitionError: If pydantic cannot validate the type of a parameter.
+        DependencyScopeError: If it outlives something that it depends on.
+    """
+    dependant = Dependant(
+        name=name,
+        call=call,
+        own_oauth_scopes=own_oauth_scopes,
+        parent_oauth_scopes=parent_oauth_scopes,
+        use_cache=use_cache,
+        path=path,
+        scope=scope,
+        concurrency=concurrency,
+    )
+    path_names = get_path_param_names(path)
+    oauth_scopes = (parent_oauth_scopes or []) + (own_oauth_scopes or [])
+    for parameter in get_typed_signature(call).parameters.values():
+        found = read_parameter(parameter.name, parameter.annotation, parameter.default, path_names)
+        if scope == "app" and found.depends is None:
+            raise _scope_error(
+                f'{_name(call)!r} has the scope "app", so it is called before there is a request, and cannot take '
+                f'the parameter {parameter.name!r}: take it from a dependency with scope "app"'
+            )
+        if found.field is not None:
+            _add_field(dependant, found.field)
+        elif found.object_name is not None:
+            setattr(dependant, found.object_name, parameter.name)
+        elif found.depends is not None:
+            _check_scope(dependant, found.depends)
+            dependant.dependencies.append(
+                get_dependant(
+                    path=path,
+                    call=_dependency(found.depends),
+                    name=parameter.name,
+                    own_oauth_scopes=_oauth_scopes(found.depends),
+                    parent_oauth_scopes=oauth_scopes,
+                    use_cache=found.depends.use_cache,
+                    scope=found.depends.scope,
+                    concurrency=found.depends._concurrency,
+                )
+            )
+    return dependant
+
+
+def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:
+    """Return a dependency whose value nobody takes: one of a route, a router or the application."""
+    assert callable(depends.dependency), "A parameter-less dependency must have a callable dependency"
+    return get_dependant(
+        path=path,
+        call=depends.dependency,
+        own_oauth_scopes=_oauth_scopes(depends),
+        scope=depends.scope,
+        concurrency=depends._concurrency,
+    )
+
+
+def _dependency(depends: Depends) -> Callable[..., Any]:
+    assert depends.dependency is not None
+    return depends.dependency
+
+
+def _oauth_scopes(depends: Depends) -> list[str]:
+    return list(depends.scopes) if isinstance(depends, Security) and depends.scopes else []
+
+
+def _check_scope(dependant: Dependant, depends: Depends) -> None:
+    """Refuse a dependency that would be torn down before what uses it."""
+    if dependant.scope == "app" and depends.scope != "app":
+        raise _scope_error(
+            f'{_name(dependant.call)!r} has the scope "app", so it can only depend on what has that scope too: '
+            f'declare {_name(depends.dependency)!r} as Depends(..., scope="app")'
+        )
+    if (
+        depends.scope == "function"
+        and (is_generator(dependant.call) or is_async_generator(dependant.call))
+        and dependant.computed_scope == "request"
+    ):
+        raise _scope_error(
+            f'The dependency "{_name(dependant.call)}" has a scope of "request", it cannot depend on dependencies '
+            'with scope "function".'
+        )
+
+
+def _scope_error(message: str) -> Exception:
+    from portico.web.exceptions import DependencyScopeError
+
+    return DependencyScopeError(message)
+
+
+def _name(call: Any) -> str:
+    return getattr(call, "__name__", "<unnamed_callable>")
+
+
+def _add_field(dependant: Dependant, field: ModelField) -> None:
+    info = field.field_info
+    if isinstance(info, params.Body):
+        dependant.body_params.append(field)
+        return
+    match getattr(info, "in_", None):
+        case params.ParamTypes.path:
+            dependant.path_params.append(field)
+        case params.ParamTypes.query:
+            dependant.query_params.append(field)
+        case params.ParamTypes.header:
+            dependant.header_params.append(field)
+        case place:
+            assert place == params.ParamTypes.cookie, (
+                f"non-body parameters must be in path, query, header or cookie: {field.name}"
+            )
+            dependant.cookie_params.append(field)
+
+
+def flat_dependants(dependant: Dependant) -> list[Dependant]:
+    """Return the dependant and all that it depends on, callers first, each that shares its value once."""
+    found: list[Dependant] = []
+    keys: list[CacheKey] = []
+    waiting = [dependant]
+    while waiting:
+        current = waiting.pop()
+        key = current.cache_key
+        if key in keys:
+            continue
+        keys.append(key)
+        found.append(current)
+        waiting.extend(reversed(current.dependencies))
+    return found
+
+
+def flat_fields(fields: Sequence[ModelField]) -> list[ModelField]:
+    """Return the fields, with the members of a model in its place."""
+    flat: list[ModelField] = []
+    for field in fields:
+        model = parameter_model(field)
+        flat.extend([field] if model is None else model_fields(model))
+    return flat
+
+
+def flat_params(dependant: Dependant) -> list[ModelField]:
+    """Return the parameters of the dependant and all its dependencies: of the path, query, headers, cookies."""
+    every = flat_dependants(dependant)
+    return flat_fields(
+        [
+            *(field for item in every for field in item.path_params),
+            *(field for item in every for field in item.query_params),
+            *(field for item in every for field in item.header_params),
+            *(field for item in every for field in item.cookie_params),
+        ]
+    )

@@ -1,0 +1,393 @@
+"""Typed routes: a path and a function whose signature says what it wants of the request and what it gives.
+
+The signature is read when the route is made, so that mistakes show there. What answers requests is made of it at the
+first one.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from enum import Enum, IntEnum
+from typing import Any, TypedDict, Unpack
+
+from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.web.datastructures import Default, DefaultPlaceholder
+from portico.web.exceptions import HTTPException
+from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
+from portico.web.params import Depends
+from portico.web.plan.bodies import BodyPlan, FormLimits, check_form_limits, flat_body_params, get_body_field, should_embed
+from portico.web.plan.callables import is_async_generator, is_generator
+from portico.web.plan.dependant import Dependant
+from portico.web.plan.fields import ModelField, create_model_field
+from portico.web.plan.handler import RequestHandler, WebSocketHandler, request_response, websocket_session
+from portico.web.plan.results import ResultPlan
+from portico.web.plan.signature import (
+    get_dependant,
+    get_parameterless_sub_dependant,
+    get_stream_item_type,
+    get_typed_return_annotation,
+)
+from portico.web.requests import Request
+from portico.web.responses import JSONResponse, PlainTextResponse, Response
+from portico.web.routing.layers import RouterLayers
+from portico.web.routing.operations import RouteOptions
+from portico.web.routing.paths import RouteError, Template
+from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute, get_name, leads_to_app
+from portico.web.sse import EventSourceResponse, ServerSentEvent
+from portico.web.types import IncEx
+from portico.web.utils import generate_unique_id, is_body_allowed_for_status_code
+from portico.web.websockets import WebSocket
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class HandlerOptions(TypedDict, total=False):
+    """What `get_request_handler` takes beside the endpoint; see `OperationOptions`."""
+
+    body_field: ModelField | None
+    status_code: int | None
+    response_class: type[Response] | DefaultPlaceholder
+    response_field: ModelField | None
+    response_model_include: IncEx | None
+    response_model_exclude: IncEx | None
+    response_model_by_alias: bool
+    response_model_exclude_unset: bool
+    response_model_exclude_defaults: bool
+    response_model_exclude_none: bool
+    dependency_overrides_provider: Any
+    embed_body_fields: bool
+    strict_content_type: bool | DefaultPlaceholder
+    stream_item_field: ModelField | None
+    is_json_stream: bool
+    form_limits: FormLimits | None
+
+
+def get_request_handler(dependant: Dependant, **options: Unpack[HandlerOptions]) -> Handler:
+    """Return what answers the requests for an endpoint, as an async function from request to response."""
+    response_class = options.get("response_class", Default(JSONResponse))
+    strict_content_type = options.get("strict_content_type", True)
+    result = ResultPlan(
+        call=dependant.call,
+        field=options.get("response_field"),
+        stream_item_field=options.get("stream_item_field"),
+        response_class=response_class,
+        status_code=options.get("status_code"),
+        include=options.get("response_model_include"),
+        exclude=options.get("response_model_exclude"),
+        by_alias=options.get("response_model_by_alias", True),
+        exclude_unset=options.get("response_model_exclude_unset", False),
+        exclude_defaults=options.get("response_model_exclude_defaults", False),
+        exclude_none=options.get("response_model_exclude_none", False),
+        is_sse_stream=_streams(dependant.call) and _makes_events(response_class),
+        is_json_stream=options.get("is_json_stream", False),
+    )
+    body = functools.partial(
+        BodyPlan, strict_content_type=bool(strict_content_type), form_limits=options.get("form_limits")
+    )
+    return RequestHandler(
+        dependant, body=body, result=result, overrides_provider=options.get("dependency_overrides_provider")
+    )
+
+
+def get_websocket_app(
+    dependant: Dependant, dependency_overrides_provider: Any = None, embed_body_fields: bool = False
+) -> Callable[[WebSocket], Coroutine[Any, Any, None]]:
+    """Return what holds the conversations of an endpoint, as an async function of a WebSocket."""
+    return WebSocketHandler(dependant, overrides_provider=dependency_overrides_provider)
+
+
+class APIRoute(Route):
+    """Leads requests to a typed function.
+
+    Args:
+        path: The path template. It may be empty, or no path at all, where the route is not served as it is: in a
+            router that is included below a prefix, in callbacks and webhooks.
+        endpoint: The function, or another callable with a signature.
+        options: See `OperationOptions` and `RouteOptions`.
+    """
+
+    response_model: Any = None
+    status_code: int | None = None
+    tags: list[str | Enum]
+    dependencies: list[Depends]
+    summary: str | None = None
+    description: str
+    response_description: str = "Successful Response"
+    responses: dict[int | str, dict[str, Any]]
+    deprecated: bool | None = None
+    operation_id: str | None = None
+    response_model_include: IncEx | None = None
+    response_model_exclude: IncEx | None = None
+    response_model_by_alias: bool = True
+    response_model_exclude_unset: bool = False
+    response_model_exclude_defaults: bool = False
+    response_model_exclude_none: bool = False
+    include_in_schema: bool = True
+    response_class: type[Response] | DefaultPlaceholder = Default(JSONResponse)
+    dependency_overrides_provider: Any = None
+    callbacks: list[BaseRoute] | None = None
+    openapi_extra: dict[str, Any] | None = None
+    generate_unique_id_function: Callable[[Any], str] | DefaultPlaceholder = DefaultPlaceholder(generate_unique_id)
+    strict_content_type: bool | DefaultPlaceholder = Default(True)
+    max_body_size: int | None = None
+    form_limits: FormLimits
+
+    methods: set[str]
+    dependant: Dependant
+    stream_item_type: Any = None
+    layers: Sequence[RouterLayers] = ()  # of the routers that the route is included with, the innermost first
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
+        _check_options(type(self), options)
+        if not callable(endpoint):
+            raise RouteError(f"An endpoint must be a callable, got {endpoint!r} for {path!r}")
+        vars(self).update(options)
+        self.endpoint = endpoint
+        self.path = path
+        template = Template(path)
+        self.path_format = template.format
+        self.param_convertors = template.param_convertors
+        self.name = options.get("name") or get_name(endpoint)
+        methods = options.get("methods")
+        self.methods = {"GET"} if methods is None else {method.upper() for method in methods}
+        if isinstance(self.status_code, IntEnum):
+            self.status_code = int(self.status_code)
+        self.tags = options.get("tags") or []
+        self.responses = options.get("responses") or {}
+        self.dependencies = list(options.get("dependencies") or ())
+        self.description = options.get("description") or inspect.cleandoc(endpoint.__doc__ or "")
+        self.description = self.description.split("\f")[0].strip()
+        check_max_body_size(self.max_body_size)
+        self.form_limits = check_form_limits(options.get("form_limits"))
+        self.dependant = read_signature(self.path_format, endpoint, self.dependencies)
+        self._find_types(options.get("response_model", Default(None)))
+
+    def _find_types(self, response_model: Any) -> None:
+        """Find out what the endpoint gives, and whether there can be such a response."""
+        if isinstance(response_model, DefaultPlaceholder):
+            response_model = get_typed_return_annotation(self.endpoint)
+            if _is_subclass(response_model, Response):
+                response_model = None
+            elif _streams(self.endpoint) and (item := get_stream_item_type(response_model)) is not None:
+                response_model = None
+                typed = isinstance(self.response_class, DefaultPlaceholder) or _makes_events(self.response_class)
+                if typed and not _is_subclass(item, ServerSentEvent):
+                    self.stream_item_type = item
+        self.response_model = response_model
+        if response_model:
+            _check_body_allowed(self.status_code)
+        # Read here for the sake of what is wrong with the types.
+        self.response_field  # noqa: B018
+        self.stream_item_field  # noqa: B018
+        self.response_fields  # noqa: B018
+
+    @property
+    def is_sse_stream(self) -> bool:
+        """Whether the endpoint is a generator whose items are server-sent events."""
+        return _streams(self.dependant.call) and _makes_events(self.response_class)
+
+    @property
+    def is_json_stream(self) -> bool:
+        """Whether the endpoint is a generator whose items are lines of JSON."""
+        return _streams(self.dependant.call) and isinstance(self.response_class, DefaultPlaceholder)
+
+    @functools.cached_property
+    def unique_id(self) -> str:
+        """The id of the operation."""
+        generate = self.generate_unique_id_function
+        if isinstance(generate, DefaultPlaceholder):
+            generate = generate.value
+        return self.operation_id or generate(self)  # type: ignore[operator]
+
+    @functools.cached_property
+    def response_field(self) -> ModelField | None:
+        """What the result is validated and serialised as."""
+        return self._field("Response", self.response_model) if self.response_model else None
+
+    @functools.cached_property
+    def stream_item_field(self) -> ModelField | None:
+        """What each item of a stream is validated and serialised as."""
+        return self._field("StreamItem", self.stream_item_type) if self.stream_item_type else None
+
+    @functools.cached_property
+    def response_fields(self) -> dict[int | str, ModelField]:
+        """The models of further responses, by status, for the documentation."""
+        fields: dict[int | str, ModelField] = {}
+        for status, response in self.responses.items():
+            if not isinstance(response, dict):
+                raise RouteError(f"An additional response must be a dict, got {response!r} for {status!r}")
+            model = response.get("model")
+            if model:
+                _check_body_allowed(status)
+                fields[status] = self._field(f"Response_{status}", model)
+        return fields
+
+    def _field(self, kind: str, type_: Any) -> ModelField:
+        return create_model_field(name=f"{kind}_{self.unique_id}", type_=type_, mode="serialization")
+
+    @functools.cached_property
+    def _embed_body_fields(self) -> bool:
+        return should_embed(flat_body_params(self.dependant))
+
+    @functools.cached_property
+    def body_field(self) -> ModelField | None:
+        """The body as one field, for the documentation."""
+        params = flat_body_params(self.dependant)
+        return get_body_field(params, name=self.unique_id, embed=self._embed_body_fields)
+
+    @functools.cached_property
+    def app(self) -> ASGIApp:  # type: ignore[override]
+        """What answers the requests; made at the first one."""
+        app = request_response(self.get_route_handler())
+        if self.max_body_size is not None:
+            app = RequestBodyLimitMiddleware(app, max_body_size=self.max_body_size)
+        for layer in self.layers:
+            app = layer.around(app)
+        return app
+
+    def get_route_handler(self) -> Handler:
+        """Return an async function from request to response. Override it to do something around that of the route."""
+        from portico.web import routing
+
+        # Looked up there because tracers replace it.
+        return routing.get_request_handler(
+            dependant=self.dependant,
+            status_code=self.status_code,
+            response_class=self.response_class,
+            response_field=self.response_field,
+            response_model_include=self.response_model_include,
+            response_model_exclude=self.response_model_exclude,
+            response_model_by_alias=self.response_model_by_alias,
+            response_model_exclude_unset=self.response_model_exclude_unset,
+            response_model_exclude_defaults=self.response_model_exclude_defaults,
+            response_model_exclude_none=self.response_model_exclude_none,
+            dependency_overrides_provider=self.dependency_overrides_provider,
+            strict_content_type=self.strict_content_type,
+            stream_item_field=self.stream_item_field,
+            is_json_stream=self.is_json_stream,
+            form_limits=self.form_limits,
+        )
+
+    @property
+    def answers_head(self) -> bool:
+        """Whether the route answers HEAD where no other one does."""
+        return "GET" in self.methods
+
+    @leads_to_app
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        methods = self.methods
+        if not methods or scope["method"] in methods or (scope["method"] == "HEAD" and "GET" in methods):
+            await self.app(scope, receive, send)
+            return
+        allowed = methods | {"HEAD"} if "GET" in methods else methods
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        if "app" in scope:
+            raise HTTPException(status_code=405, headers=headers)
+        await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)
+
+
+class APIWebSocketRoute(WebSocketRoute):
+    """Leads WebSockets to a typed function.
+
+    Args:
+        path: The path template.
+        endpoint: An async function that takes the WebSocket, and whatever else of the handshake.
+        name: Its name for `url_path_for`; the function's by default.
+        dependencies: Dependencies that are called for what they do, not for what they give.
+        dependency_overrides_provider: The application whose `dependency_overrides` count.
+    """
+
+    layers: Sequence[RouterLayers] = ()
+
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        name: str | None = None,
+        dependencies: Sequence[Depends] | None = None,
+        dependency_overrides_provider: Any = None,
+    ) -> None:
+        self.path = path
+        template = Template(path)
+        self.path_format = template.format
+        self.param_convertors = template.param_convertors
+        self.endpoint = endpoint
+        self.name = get_name(endpoint) if name is None else name
+        self.dependencies = list(dependencies or ())
+        self.dependency_overrides_provider = dependency_overrides_provider
+        self.dependant = read_signature(self.path_format, endpoint, self.dependencies)
+
+    @functools.cached_property
+    def app(self) -> ASGIApp:  # type: ignore[override]
+        """What holds the conversations; made at the first one."""
+        app = websocket_session(get_websocket_app(self.dependant, self.dependency_overrides_provider))
+        for layer in self.layers:
+            app = layer.around(app)
+        return app
+
+
+def read_signature(path_format: str, endpoint: Callable[..., Any], dependencies: Sequence[Depends]) -> Dependant:
+    """Return what an endpoint wants, after the dependencies that are called for what they do."""
+    dependant = get_dependant(path=path_format, call=endpoint, scope="function")
+    if dependencies:
+        dependant.dependencies[:0] = read_dependencies(path_format, dependencies)
+    return dependant
+
+
+def read_dependencies(path_format: str, dependencies: Sequence[Depends]) -> list[Dependant]:
+    """Return what dependencies want that are called for what they do."""
+    params = frozenset(Template(path_format).param_convertors)
+    return [_read_dependency(depends, params) for depends in dependencies]
+
+
+def _read_dependency(depends: Depends, params: frozenset[str]) -> Dependant:
+    try:
+        return _read_shared_dependency(depends, params)
+    except TypeError:  # one that has no hash, or a mistake that shows again
+        return get_parameterless_sub_dependant(depends=depends, path=_path_of(params))
+
+
+@functools.lru_cache(maxsize=256)
+def _read_shared_dependency(depends: Depends, params: frozenset[str]) -> Dependant:
+    """Read a signature that many routes share: those of a router have its dependencies."""
+    return get_parameterless_sub_dependant(depends=depends, path=_path_of(params))
+
+
+def _path_of(params: frozenset[str]) -> str:
+    return "".join(f"/{{{name}}}" for name in sorted(params))
+
+
+def check_max_body_size(limit: Any) -> None:
+    """Raise ValueError where a limit is not a number of bytes."""
+    if limit is not None and (type(limit) is bool or not isinstance(limit, int) or limit < 0):
+        raise ValueError(f"max_body_size must be a non-negative integer or None, got {limit!r}")
+
+
+def _check_options(route_class: type, options: Any) -> None:
+    unknown = options.keys() - OPTIONS
+    if unknown:
+        raise TypeError(
+            f"{route_class.__name__} got unknown options {', '.join(map(repr, sorted(unknown)))}; there are "
+            f"{', '.join(sorted(OPTIONS))}"
+        )
+
+
+OPTIONS = RouteOptions.__optional_keys__
+
+
+def _check_body_allowed(status: int | str | None) -> None:
+    if not is_body_allowed_for_status_code(status):
+        raise RouteError(f"Status code {status} must not have a response body")
+
+
+def _streams(call: Any) -> bool:
+    return is_async_generator(call) or is_generator(call)
+
+
+def _makes_events(response_class: Any) -> bool:
+    return _is_subclass(response_class, EventSourceResponse)
+
+
+def _is_subclass(type_: Any, base: type) -> bool:
+    return isinstance(type_, type) and issubclass(type_, base)

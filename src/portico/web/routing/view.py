@@ -1,0 +1,125 @@
+"""The routes that a router shows: its own and those of included routers, as one flat list that may be changed.
+
+The list is worked out when somebody looks at it after a change further down. What is done to the list itself is done
+to what it was worked out of: a route that is taken out stays out, and an included router whose routes are still
+together goes on to show what is added to it later.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from portico.web.routing.inclusion import IncludedRouter
+from portico.web.routing.router import RouteList
+from portico.web.routing.routes import BaseRoute
+
+Entry = BaseRoute | IncludedRouter
+
+
+class RouteView(RouteList):
+    """The flat list of a router's routes.
+
+    Args:
+        on_change: Called after each change of this list.
+    """
+
+    __slots__ = ("entries", "on_change", "stale")
+
+    def __init__(self, on_change: Callable[[], None]) -> None:
+        super().__init__()
+        self.entries: list[Entry] = []
+        self.on_change = on_change
+        self.stale = False  # whether included routers may have changed since the list was worked out
+
+    def append(self, route: BaseRoute) -> None:
+        """Add a route at the end, without looking at what is before it."""
+        self.entries.append(route)
+        if self.stale:
+            self.changes += 1
+        else:
+            super().append(route)
+        self.on_change()
+
+    def include(self, included: IncludedRouter) -> None:
+        """Add a router at the end."""
+        self.entries.append(included)
+        self.expire()
+        self.on_change()
+
+    @property
+    def included(self) -> list[IncludedRouter]:
+        """The included routers."""
+        return [entry for entry in self.entries if isinstance(entry, IncludedRouter)]
+
+    def expire(self) -> bool:
+        """Have the list worked out again before it is used; return False if that was known."""
+        if self.stale:
+            return False
+        self.stale = True
+        self.changes += 1
+        return True
+
+    def refresh(self) -> None:
+        """Work the list out again if it is not as things are now."""
+        if not self.stale:
+            return
+        self.stale = False
+        routes: list[BaseRoute] = []
+        for entry in self.entries:
+            if isinstance(entry, IncludedRouter):
+                routes += entry.routes()
+            else:
+                routes.append(entry)
+        list.__setitem__(self, slice(None), routes)
+
+    def follow(self) -> None:
+        """Make the entries those that the list is worked out of as somebody has changed it."""
+        owners = {id(route): included for included in self.included for route in included.shown}
+        shown: dict[int, list[int]] = {id(included): [] for included in owners.values()}
+        for place, route in enumerate(self):
+            if id(route) in owners:
+                shown[id(owners[id(route)])].append(place)
+        linked = {id(included) for included in owners.values() if self._is_linked(included, shown[id(included)])}
+        entries: list[Entry] = []
+        for place, route in enumerate(self):
+            owner = owners.get(id(route))
+            if owner is None or id(owner) not in linked:
+                entries.append(route)
+            if owner is not None and place == (shown[id(owner)][0] if id(owner) in linked else shown[id(owner)][-1]):
+                entries.append(owner)
+        for included in self.included:
+            kept = {id(self[place]) for place in shown.get(id(included), ())} if id(included) in linked else set()
+            for route in list(included.shown):
+                if id(route) not in kept:
+                    included.remove(route)
+            if not included.shown:
+                entries.append(included)  # it has no routes yet
+        self.entries = entries
+
+    def _is_linked(self, included: IncludedRouter, places: list[int]) -> bool:
+        """Tell whether the routes of a router that are left are together and in their order."""
+        if not places or places[-1] - places[0] != len(places) - 1 or places != sorted(places):
+            return False
+        order = {id(route): number for number, route in enumerate(included.shown)}
+        numbers = [order[id(self[place])] for place in places]
+        return all(one < other for one, other in zip(numbers, numbers[1:], strict=False))
+
+
+def _followed(name: str) -> Callable[..., Any]:
+    method = getattr(RouteList, name)
+
+    def change(self: RouteView, *args: Any, **kwargs: Any) -> Any:
+        self.refresh()
+        result = method(self, *args, **kwargs)
+        self.follow()
+        self.on_change()
+        return result
+
+    change.__name__ = name
+    return change
+
+
+for _name in (
+    *("extend", "insert", "pop", "remove", "clear", "sort", "reverse"),
+    *("__setitem__", "__delitem__", "__iadd__", "__imul__"),
+):
+    setattr(RouteView, _name, _followed(_name))
