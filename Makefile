@@ -45,7 +45,7 @@ format: $(VENV)/.with-dev ## format the code and sort its imports
 bench: $(VENV)/.compiled $(VENV)/.with-bench ## measure Portico beside its peers (BENCH="...")
 	$(BIN)/python -m bench $(BENCH)
 
-conformance: $(VENV)/.compiled ## run Starlette's own tests on the framework (SUITE=fastapi: FastAPI's)
+conformance: $(VENV)/.compiled ## run the peers' own tests (SUITE=fastapi: FastAPI on our core; SUITE=portico: FastAPI's on ours)
 	$(BIN)/python conformance/frameworks.py $(SUITE)
 
 wheel: $(BIN)/python ## build a wheel into dist/; fails where an extension does not compile
@@ -53,6 +53,7 @@ wheel: $(BIN)/python ## build a wheel into dist/; fails where an extension does 
 
 docs: $(VENV)/.with-docs ## build the documentation into site/; a warning is an error
 	$(BIN)/python docs/generate_settings.py
+	$(BIN)/python docs/generate_names.py
 	$(BIN)/mkdocs build --strict --quiet
 
 clean: ## remove .venv and everything that was built

@@ -1,7 +1,7 @@
 """Measure what the start of a large typed application costs: `python -m bench.startup --routes 500`.
 
 Each figure is the median of runs in fresh interpreters on CPU 0, from the framework's import on: registering the routes
-(in ten routers, of four kinds: path and query, a dependency and a header field with a list of models, a body and the
+(in ten routers, of four kinds: path and query, a dependency and a list of models, a body and the
 same back, all of it), the first response, the first OpenAPI document. The time is that of the processor. Memory is what
 the process has more of afterwards than before the routes: resident, and, in runs of their own, as Python counts it.
 """

@@ -138,6 +138,10 @@ def rename(peer: str) -> None:
         module = importlib.import_module(f"{OURS}.{tail}".rstrip("."))
         for peers, ours in names.items():
             setattr(module, peers, getattr(module, ours))
+            # The title of an application that has none is the framework's name.
+            defaults = getattr(getattr(module, ours).__init__, "__kwdefaults__", None) or {}
+            if defaults.get("title") == ours:
+                defaults["title"] = peers
 
 
 class AliasFinder(importlib.abc.MetaPathFinder):

@@ -15,6 +15,7 @@ from tests.served import PORTICO, ROOT
 
 from portico.cli import portico
 from portico.cli.routes import NoRoutesError, Row, table
+from portico.web import APIRouter, Portico
 from portico.web.applications import Application
 from portico.web.middleware.cors import CORSMiddleware
 from portico.web.requests import Request
@@ -120,6 +121,19 @@ def test_an_application_mounted_in_itself_is_listed_once() -> None:
     app = Application(routes=[Route("/", home)])
     app.mount("/again", app)
     assert [row.path for row in table(app)] == ["/", "/again"]
+
+
+def test_included_routers_and_frontends_are_listed_with_whole_paths(nowhere: Path) -> None:
+    app, router = Portico(openapi_url=None), APIRouter(prefix="/items")
+
+    @router.get("/{id}")
+    async def item(id: int) -> int:
+        return id
+
+    router.frontend("/ui", directory=nowhere)
+    app.include_router(router, prefix="/api")
+    assert [row[:3] for row in table(app)] == [("GET", "/api/items/{id}", "item"), ("FRONTEND", "/api/items/ui", "")]
+    assert table(app)[1].endpoint == str(nowhere)
 
 
 def test_an_application_of_starlette_is_understood() -> None:

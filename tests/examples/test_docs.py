@@ -14,8 +14,9 @@ from tests.served import PORTICO, ROOT, served
 
 pytestmark = pytest.mark.process
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+NAMED = re.compile(r"# (\w+\.py)\n")  # a block that begins with a file's name is that file for the others of its folder
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
 SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
@@ -29,22 +30,32 @@ def python_blocks() -> dict[str, str]:
     found: dict[str, str] = {}
     for page in PAGES:
         texts = [text for name, text in BLOCK.findall(page.read_text()) if name == "python"]
-        found |= {f"{page.stem}-{number}": text for number, text in enumerate(texts, 1)}
+        name = relative(page).removeprefix("docs/").removesuffix(".md")
+        found |= {f"{name}-{number}": text for number, text in enumerate(texts, 1)}
     return found
-
-
-BLOCKS = python_blocks()
-APPLICATIONS = [name for name, text in BLOCKS.items() if "async def app(" in text]
 
 
 def relative(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
+def write_files(block: str, directory: Path) -> None:
+    """Write a block, and the files that it may import."""
+    (directory / "hello.py").write_text(BLOCKS["index-1"])
+    for other, text in BLOCKS.items():
+        if other.rpartition("/")[0] == block.rpartition("/")[0] and (named := NAMED.match(text)):
+            (directory / named[1]).write_text(text)
+    (directory / "block.py").write_text(BLOCKS[block])
+
+
+BLOCKS = python_blocks()
+# Those that call the application themselves, in a loop of their own, cannot be imported by a server that runs.
+APPLICATIONS = [name for name, text in BLOCKS.items() if "async def app(" in text and "from asking import" not in text]
+
+
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_python_block_runs(block: str, tmp_path: Path) -> None:
-    (tmp_path / "hello.py").write_text(BLOCKS["index-1"])
-    (tmp_path / "block.py").write_text(BLOCKS[block])
+    write_files(block, tmp_path)
     path = os.pathsep.join(map(str, (tmp_path, ROOT, ROOT / "src")))
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", RUN_FILE, "block.py"],
@@ -61,7 +72,7 @@ def test_a_python_block_runs(block: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", APPLICATIONS)
 def test_an_application_in_a_block_answers(block: str, tmp_path: Path) -> None:
-    (tmp_path / "block.py").write_text(BLOCKS[block])
+    write_files(block, tmp_path)
     with served("block:app", "--app-dir", str(tmp_path)) as server:
         answer = server.client.post("/", content=iter([b"some ", b"body"]))
     assert answer.status_code == 200

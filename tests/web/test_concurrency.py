@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Literal
 from unittest.mock import AsyncMock
 
 import anyio.from_thread
@@ -352,7 +353,7 @@ def test_a_context_manager_is_exited_though_its_task_is_cancelled_meanwhile() ->
     leaving, go = threading.Event(), threading.Event()
 
     class Slow(Noted):
-        def __exit__(self, kind: object, error: object, traceback: object) -> bool:
+        def __exit__(self, kind: object, error: object, traceback: object) -> Literal[False]:
             leaving.set()
             assert go.wait(5)
             noted.seen.append("exited")

@@ -151,3 +151,26 @@ def test_the_answer_to_head_does_not_wait_for_events() -> None:
     assert (answer.status, answer.body) == (200, b"")
     assert answer.fields == ask(EventSourceResponse([])).fields
     assert ended == ["background"]
+
+
+def test_a_comment_that_cannot_be_sent_ends_the_stream() -> None:
+    """Nothing else tells that the client has gone where its body is not read."""
+    ended: list[str] = []
+
+    async def events() -> AsyncIterator[Any]:
+        try:
+            yield 1
+            await asyncio.Event().wait()
+        finally:
+            ended.append("closed")
+
+    async def run() -> None:
+        async def send(message: Message) -> None:
+            if message.get("body") == b": ping\n\n":
+                raise ClientDisconnected("gone")
+
+        response = EventSourceResponse(events(), ping_interval=0.01)
+        await response(scope_for(method="POST", headers={"content-length": "5"}), asyncio.Queue[Message]().get, send)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert ended == ["closed"]

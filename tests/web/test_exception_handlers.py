@@ -46,6 +46,15 @@ def test_a_status_without_body_is_answered_without_one(status: int) -> None:
     assert response.headers["etag"] == '"1"'
 
 
+def test_a_detail_may_repeat_any_text_of_the_client() -> None:
+    assert answer(HTTPException(404, "no \ud800")).body == b'{"detail":"no ?"}'
+
+
+def test_a_detail_that_json_has_no_form_for_is_an_error_of_the_author() -> None:
+    with pytest.raises(TypeError):
+        answer(HTTPException(404, {"at": object()}))
+
+
 def test_problems_are_the_detail_of_a_422() -> None:
     problem = {"type": "missing", "loc": ("query", "q"), "msg": "Field required", "input": None}
     assert refused(problem) == {**problem, "loc": ["query", "q"]}

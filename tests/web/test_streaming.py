@@ -363,3 +363,48 @@ def test_a_stream_may_be_made_of_the_body_of_its_request(version: str) -> None:
 
     asyncio.run(main())
     assert b"".join(sent) == b"ABCD"
+
+
+def test_a_server_may_tell_of_the_end_as_soon_as_it_has_the_last_piece() -> None:
+    done: list[str] = []
+
+    async def run() -> None:
+        over = asyncio.Event()
+
+        async def receive() -> Message:
+            await over.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            if message.get("more_body") is False:
+                over.set()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        response = JSONLinesResponse([1], background=BackgroundTask(done.append, "background"))
+        await response(scope_for(spec="2.4"), receive, send)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert done == ["background"]
+
+
+def test_a_stream_that_never_waits_lets_others_run() -> None:
+    async def values() -> AsyncIterator[int]:
+        while True:
+            yield 1
+
+    async def run() -> None:
+        async def send(message: Message) -> None:
+            pass
+
+        work = asyncio.ensure_future(JSONLinesResponse(values())(scope_for(), asyncio.Queue[Message]().get, send))
+        await asyncio.sleep(0)  # it begins
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+
+
+def test_the_encoder_of_lines_may_be_chosen() -> None:
+    assert ask(JSONLinesResponse([1, 2], encode=lambda value: b"<%d>" % value)).body == b"<1><2>"

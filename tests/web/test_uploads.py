@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from portico.web.datastructures import FormData, Headers, UploadFile, uploads
 from portico.web.datastructures.uploads import FALLBACK_NAME, safe_filename
@@ -189,3 +190,18 @@ def test_an_upload_takes_any_binary_file(tmp_path: Any) -> None:
             await upload.close()
 
     asyncio.run(main())
+
+
+def test_pydantic_takes_an_upload_as_it_is_and_nothing_else() -> None:
+    adapter = TypeAdapter(UploadFile)
+    file = UploadFile(io.BytesIO())
+    assert adapter.validate_python(file) is file
+    with pytest.raises(ValidationError, match="Expected UploadFile, received: <class 'str'>"):
+        adapter.validate_python("text")
+
+
+def test_an_upload_is_binary_content_in_a_json_schema() -> None:
+    assert TypeAdapter(UploadFile).json_schema() == {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+    }

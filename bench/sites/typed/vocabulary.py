@@ -79,7 +79,7 @@ def shop() -> Callable[..., Any]:
 def add(router: Any, number: int, model: type[BaseModel], page: Any) -> None:
     """Add one of four kinds of routes."""
 
-    async def listed(page: page, q: str | None = None, x_request: str | None = None) -> Any:  # type: ignore[valid-type]
+    async def listed(page: page, q: str | None = None) -> Any:
         return []
 
     async def read(id: int, q: str | None = None) -> Any:

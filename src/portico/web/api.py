@@ -8,7 +8,6 @@ from typing_extensions import deprecated
 
 from portico.asgi import Receive, Scope, Send
 from portico.web.applications import Application
-from portico.web.datastructures import Default
 from portico.web.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -26,14 +25,13 @@ from portico.web.params import Depends
 from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
 from portico.web.plan.signature import get_dependant
-from portico.web.responses import JSONResponse, Response
-from portico.web.routing.api import APIRoute
+from portico.web.responses import Response
+from portico.web.routing.api import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, APIRoute
 from portico.web.routing.apirouter import ON_EVENT, APIRouter
 from portico.web.routing.frontend import PathLike, check_directory
-from portico.web.routing.operations import AddOptions, Decorator, IncludeOptions, Operations
+from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
 from portico.web.routing.routes import BaseRoute
-from portico.web.types import DecoratedCallable, ExceptionHandler, Lifespan
-from portico.web.utils import generate_unique_id
+from portico.web.types import DecoratedCallable, Lifespan
 from portico.web.websockets import WebSocket
 
 AppType = TypeVar("AppType", bound="Portico")
@@ -102,7 +100,7 @@ class Portico(Operations, Application):
         openapi_tags: list[dict[str, Any]] | None = None,
         servers: list[dict[str, Any]] | None = None,
         dependencies: Sequence[Depends] | None = None,
-        default_response_class: type[Response] = Default(JSONResponse),
+        default_response_class: type[Response] = DEFAULT_RESPONSE_CLASS,
         redirect_slashes: bool = True,
         docs_url: str | None = "/docs",
         redoc_url: str | None = "/redoc",
@@ -124,7 +122,7 @@ class Portico(Operations, Application):
         deprecated: bool | None = None,
         include_in_schema: bool = True,
         swagger_ui_parameters: dict[str, Any] | None = None,
-        generate_unique_id_function: Callable[[APIRoute], str] = Default(generate_unique_id),
+        generate_unique_id_function: Callable[[APIRoute], str] = DEFAULT_UNIQUE_ID,
         separate_input_output_schemas: bool = True,
         openapi_external_docs: dict[str, Any] | None = None,
         strict_content_type: bool = True,
@@ -169,7 +167,7 @@ class Portico(Operations, Application):
         self.root_path = root_path
         if root_path:
             warnings.warn(
-                "the parameter root_path is deprecated: say it where the server is started, `--root-path`",
+                "The `root_path` parameter is deprecated. Give it to the server instead: `portico run --root-path ...`",
                 PorticoDeprecationWarning,
                 stacklevel=2,
             )
@@ -201,10 +199,7 @@ class Portico(Operations, Application):
 
     def setup(self) -> None:
         """Add the routes of the OpenAPI document and its pages."""
-        try:
-            from portico.web.openapi.pages import add_documentation
-        except ImportError:  # until the pages are there
-            return
+        from portico.web.openapi.pages import add_documentation
 
         add_documentation(self)
 
@@ -293,7 +288,7 @@ class Portico(Operations, Application):
         self.router.add_event_handler(event_type, func)
 
     @deprecated(ON_EVENT)
-    def on_event(self, event_type: str) -> Decorator[DecoratedCallable]:
+    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Add a function for "startup" or "shutdown"."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
@@ -302,7 +297,7 @@ class Portico(Operations, Application):
 
         return decorate
 
-    def middleware(self, middleware_type: str) -> Decorator[DecoratedCallable]:
+    def middleware(self, middleware_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Put a function of a request and of what calls the rest around what there is; its type is "http"."""
         if middleware_type != "http":
             raise ValueError(f"the only type of middleware is 'http', got {middleware_type!r}")
@@ -313,7 +308,9 @@ class Portico(Operations, Application):
 
         return decorate
 
-    def exception_handler(self, exc_class_or_status_code: int | type[Exception]) -> Decorator[DecoratedCallable]:
+    def exception_handler(
+        self, exc_class_or_status_code: int | type[Exception]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Let a function of the request and the exception answer a status or a class of exceptions."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:

@@ -130,7 +130,8 @@ async def exit_in_thread(
     ended = asyncio.Event()
     work.add_done_callback(lambda _: loop.call_soon_threadsafe(ended.set))
     try:
-        await ended.wait()
+        with _shielded_from_anyio():
+            await ended.wait()
     except asyncio.CancelledError as cancelled:
         await _ended(work, loop)
         if (failed := work.exception()) is not None:

@@ -224,7 +224,7 @@ def _elsewhere(kind: type) -> Encoder | None:
 
 def _parts(obj: Any, options: Options) -> Any:
     """Return what an object of an unknown type consists of."""
-    if is_struct(obj):
+    if hasattr(type(obj), "__struct_config__"):
         from msgspec import to_builtins
 
         return to_builtins(obj, enc_hook=lambda part: _encode(part, None, None, options))
@@ -239,11 +239,6 @@ def _parts(obj: Any, options: Options) -> Any:
             return vars(obj)
         except Exception as no_attributes:
             raise ValueError([not_pairs, no_attributes]) from no_attributes
-
-
-def is_struct(obj: Any) -> bool:
-    """Tell whether an object is a `msgspec.Struct`; msgspec is not imported for it."""
-    return hasattr(type(obj), "__struct_config__")
 
 
 def _is_v1_model(obj: Any) -> bool:

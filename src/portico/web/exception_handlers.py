@@ -22,7 +22,10 @@ async def http_exception_handler(request: Request, exc: HTTPException) -> Respon
     """Answer with `{"detail": …}`, or with no body where the status has none."""
     if not is_body_allowed_for_status_code(exc.status_code):
         return Response(status_code=exc.status_code, headers=exc.headers)
-    return JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
+    try:
+        return JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
+    except UnicodeEncodeError:  # a detail that repeats half a surrogate pair of the client's
+        return JSONResponse({"detail": _showable(exc.detail, MAX_DEPTH)}, exc.status_code, exc.headers)
 
 
 async def request_validation_exception_handler(request: Request, exc: RequestValidationError) -> JSONResponse:

@@ -126,11 +126,12 @@ class _Declared(FieldInfo):
             given["pattern"] = given.get("pattern") or regex
         self.include_in_schema: bool = given.pop("include_in_schema", True)
         self.openapi_examples: dict[str, Example] | None = given.pop("openapi_examples", None)
-        if (alias := given.get("alias")) is not None:
-            if given.get("serialization_alias") is None:
+        if "alias" in given:
+            alias = given["alias"]
+            if alias is not None and given.get("serialization_alias") is None:
                 given["serialization_alias"] = alias
             if given.get("validation_alias") is None:
-                given["validation_alias"] = alias
+                given["validation_alias"] = alias  # None too: it takes back the alias of a Field() beside this
         super().__init__(default=default, **given)
 
     def __repr__(self) -> str:

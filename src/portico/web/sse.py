@@ -1,12 +1,10 @@
 """Server-sent events from endpoints that yield: `response_class=EventSourceResponse`."""
 
-from typing import Any
-
 from pydantic_core import CoreSchema, core_schema
 
 from portico.codec.sse import KEEP_ALIVE as KEEPALIVE_COMMENT
 from portico.codec.sse import format_event
-from portico.web.responses.events import FIELDS, EventSourceResponse, ServerSentEvent
+from portico.web.responses.events import EventSourceResponse, ServerSentEvent
 
 __all__ = ["KEEPALIVE_COMMENT", "EventSourceResponse", "ServerSentEvent", "format_sse_event"]
 
@@ -56,9 +54,5 @@ def event_schema() -> CoreSchema:
     )
     return core_schema.union_schema(
         [core_schema.is_instance_schema(ServerSentEvent), made],
-        serialization=core_schema.plain_serializer_function_ser_schema(_fields, return_schema=core_schema.any_schema()),
+        serialization=core_schema.plain_serializer_function_ser_schema(dict, return_schema=core_schema.any_schema()),
     )
-
-
-def _fields(event: ServerSentEvent) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in FIELDS}

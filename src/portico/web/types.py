@@ -38,8 +38,8 @@ StatelessLifespan = Callable[[AppType], AbstractAsyncContextManager[None]]
 StatefulLifespan = Callable[[AppType], AbstractAsyncContextManager[Mapping[str, Any]]]
 Lifespan = StatelessLifespan[AppType] | StatefulLifespan[AppType]
 
-HTTPExceptionHandler = Callable[["Request", Exception], "Response | Awaitable[Response]"]
-WebSocketExceptionHandler = Callable[["WebSocket", Exception], Awaitable[None]]
+HTTPExceptionHandler = Callable[["Request", Any], "Response | Awaitable[Response]"]
+WebSocketExceptionHandler = Callable[["WebSocket", Any], Awaitable[None]]
 ExceptionHandler = HTTPExceptionHandler | WebSocketExceptionHandler
 
 # What a response holds of a model's fields: pydantic's type of that name, without pydantic.

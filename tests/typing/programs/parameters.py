@@ -123,7 +123,7 @@ async def days(days: list[date]) -> int:
     return len(days)
 
 
-@app.api_route("/raw", methods=["GET", "POST"])
+@app.api_route("/raw", methods=["POST"])
 async def raw(request: Request, response: Response) -> str:
     response.headers["x-path"] = request.url.path
     response.set_cookie("seen", "yes", httponly=True)

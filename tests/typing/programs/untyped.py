@@ -18,10 +18,10 @@ from portico.web.routing import Host, Mount, Route, Router, WebSocketRoute
 from portico.web.templating import Jinja2Templates
 from portico.web.websockets import WebSocket
 
-config = Config(".env")
+config = Config(env_prefix="APP_")
 DEBUG: bool = config("DEBUG", cast=bool, default=False)
-KEY: Secret = config("KEY", cast=Secret, default=Secret("x"))
-HOSTS: CommaSeparatedStrings = config("HOSTS", cast=CommaSeparatedStrings, default=CommaSeparatedStrings("a"))
+KEY: Secret = config("KEY", cast=Secret, default="x")
+HOSTS: CommaSeparatedStrings = config("HOSTS", cast=CommaSeparatedStrings, default="a, b")
 templates = Jinja2Templates(directory="templates")
 
 

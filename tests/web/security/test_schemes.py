@@ -128,6 +128,7 @@ def test_a_key_that_is_missing_or_empty_is_refused_unless_it_is_optional(auto_er
         pytest.param(basic(b"\xff\xfe:x"), id="not UTF-8"),
         pytest.param(basic(b"a\0:b"), id="NUL"),
         pytest.param(basic(b"a:b\r\nX-Y: z"), id="line ends"),
+        pytest.param(basic("a:\u0085".encode()), id="a control character outside ASCII"),
         pytest.param("Basic " + "A" * 100_001, id="long"),
     ],
 )
@@ -157,6 +158,7 @@ def test_text_outside_ascii_is_accepted_only_with_a_charset() -> None:
     assert refusal(HTTPBasic(), value) == "Basic"
     scheme = HTTPBasic(charset="UTF-8")
     assert with_authorization(scheme, value) == HTTPBasicCredentials(username="jürgen", password="naïve")
+    assert with_authorization(scheme, basic("a:\u00a0".encode())).password == "\u00a0"
     assert refusal(scheme, None) == 'Basic charset="UTF-8"'
 
 
@@ -174,9 +176,7 @@ def test_a_realm_or_charset_that_cannot_be_sent_is_an_error_of_the_author() -> N
 
 
 @pytest.mark.parametrize(("make", "name", "challenge"), TOKEN_SCHEMES)
-def test_tokens_are_taken_whatever_the_case_of_the_scheme(
-    make: Callable[..., Any], name: str, challenge: str
-) -> None:
+def test_tokens_are_taken_whatever_the_case_of_the_scheme(make: Callable[..., Any], name: str, challenge: str) -> None:
     for value in (f"{name} token", f"{name.lower()} token", f"{name.upper()}   token "):
         found = with_authorization(make(), value)
         assert getattr(found, "credentials", found) == "token"

@@ -33,6 +33,10 @@ class Generator(GenerateJsonSchema):
         self.update_with_validations(found, schema, self.ValidationsMapping.bytes)
         return found
 
+    def encode_default(self, dft: Any) -> Any:
+        """Return a default as JSON has it; for most there is nothing to be done, which pydantic builds a type for."""
+        return dft if dft is None or type(dft) in (str, int, bool) else super().encode_default(dft)
+
 
 class Schemas:
     """The schemas of the fields.
@@ -62,8 +66,8 @@ class Schemas:
         self._inputs = inputs  # they keep the schemas alive, whose identities are the keys
         generator = Generator(ref_template=REF_TEMPLATE)
         self._found, definitions = generator.generate_definitions(list(inputs.values()))
-        self.definitions: dict[str, Schema] = definitions
-        for definition in definitions.values():
+        self.definitions: dict[str, Schema] = {str(name): definition for name, definition in definitions.items()}
+        for definition in self.definitions.values():
             if "description" in definition:
                 definition["description"] = definition["description"].partition("\f")[0]
 
@@ -109,7 +113,7 @@ def _add(model: type[BaseModel | Enum], found: dict[type[BaseModel | Enum], None
 
 
 def _classes(annotation: Any) -> Iterator[type[BaseModel | Enum]]:
-    if lenient_issubclass(annotation, (BaseModel, Enum)):
+    if lenient_issubclass(annotation, BaseModel) or lenient_issubclass(annotation, Enum):
         yield annotation
     else:
         for arg in get_args(annotation):

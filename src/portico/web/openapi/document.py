@@ -70,10 +70,11 @@ def get_openapi(
     document = OpenAPI(
         openapi=openapi_version,
         info=Info(title=title, version=version, **{name: value for name, value in info.items() if value}),
-        paths=paths,
         **{name: part for name, part in parts.items() if part},
+        paths=paths,  # type: ignore[arg-type]  # pydantic makes them Path Item Objects
     )
-    return _without_none(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+    found: dict[str, Any] = _without_none(document.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return found
 
 
 def _paths(shown: Sequence[Described], operations: Operations) -> dict[str, dict[str, Any]]:

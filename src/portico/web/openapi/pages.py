@@ -34,11 +34,11 @@ CACHED = {"cache-control": "public, max-age=31536000, immutable", "x-content-typ
 def add_documentation(app: "Portico") -> None:
     """Add the routes of the document and its pages: those whose URLs are not None.
 
-    An application without a document has no route for it. Pages that it makes itself find what they load all the same:
+    Pages that a program makes itself find what they load all the same, also where there is no document and no route:
     it is answered where nothing else is.
     """
+    app.router.default = Unrouted(app.router.default)
     if not app.openapi_url:
-        app.router.default = Unrouted(app.router.default)
         return
     pages = Pages(app)
     app.add_route(app.openapi_url, pages.document, name="openapi", include_in_schema=False)

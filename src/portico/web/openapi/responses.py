@@ -28,31 +28,31 @@ INVALID_RESPONSE = {
     "description": "Validation Error",
     "content": {"application/json": {"schema": {"$ref": f"{REF_PREFIX}HTTPValidationError"}}},
 }
-# What the framework's own answer to a request that does not fit holds.
-INVALID_SCHEMAS: dict[str, dict[str, Any]] = {
-    "HTTPValidationError": {
-        "title": "HTTPValidationError",
-        "type": "object",
-        "properties": {
-            "detail": {"title": "Detail", "type": "array", "items": {"$ref": f"{REF_PREFIX}ValidationError"}}
+# What the framework's own answer to a request that does not fit holds. Programs that answer otherwise change these.
+validation_error_definition: dict[str, Any] = {
+    "title": "ValidationError",
+    "type": "object",
+    "properties": {
+        "loc": {
+            "title": "Location",
+            "type": "array",
+            "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
         },
+        "msg": {"title": "Message", "type": "string"},
+        "type": {"title": "Error Type", "type": "string"},
+        "input": {"title": "Input"},
+        "ctx": {"title": "Context", "type": "object"},
     },
-    "ValidationError": {
-        "title": "ValidationError",
-        "type": "object",
-        "properties": {
-            "loc": {
-                "title": "Location",
-                "type": "array",
-                "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-            },
-            "msg": {"title": "Message", "type": "string"},
-            "type": {"title": "Error Type", "type": "string"},
-            "input": {"title": "Input"},
-            "ctx": {"title": "Context", "type": "object"},
-        },
-        "required": ["loc", "msg", "type"],
-    },
+    "required": ["loc", "msg", "type"],
+}
+validation_error_response_definition: dict[str, Any] = {
+    "title": "HTTPValidationError",
+    "type": "object",
+    "properties": {"detail": {"title": "Detail", "type": "array", "items": {"$ref": f"{REF_PREFIX}ValidationError"}}},
+}
+INVALID_SCHEMAS = {
+    "HTTPValidationError": validation_error_response_definition,
+    "ValidationError": validation_error_definition,
 }
 
 
@@ -134,7 +134,8 @@ def _add(
         merge(media.setdefault("schema", {}), schema)
     key = str(status).upper()
     response = found.setdefault("default" if key == "DEFAULT" else key, {})
-    description = extra.get("description") or response.get("description") or RANGES.get(key) or _phrase(status)
+    phrase = RANGES.get(key) or _phrase(status)
+    description = extra.get("description") or response.get("description") or phrase
     merge(response, extra)
     response["description"] = description
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, GetPydanticSchema, create_model
 
 from portico.web.params import Body, File, Form
-from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, create_model_field
 from portico.web.plan.forms import form_models, is_optional
@@ -37,15 +36,14 @@ def should_embed(fields: Sequence[ModelField]) -> bool:
     first = fields[0]
     models = form_models(first)
     if models and any(
-        not form_models(field) or field.field_info.annotation is not first.field_info.annotation
-        for field in fields[1:]
+        not form_models(field) or field.field_info.annotation is not first.field_info.annotation for field in fields[1:]
     ):
         return True
     info = first.field_info
     if getattr(info, "embed", None):
         return True
     # A field of a form has a name, unless it is a model whose fields are the form's.
-    return isinstance(info, Form) and not models and not lenient_issubclass(info.annotation, BaseModel)
+    return isinstance(info, Form) and not models
 
 
 def get_body_field(body_params: Sequence[ModelField], name: str, embed: bool) -> ModelField | None:
@@ -100,8 +98,9 @@ def _numbered(field: ModelField, number: int) -> ModelField:
     info = copy(field.field_info)
     models = form_models(field)
     if len(models) == 1:
-        schema = Annotated[models[0], GetPydanticSchema(get_pydantic_json_schema=FormModelSchema(models[0]))]
-        info.annotation = schema | None if is_optional(field) else schema  # type: ignore[assignment,operator]
+        model: Any = models[0]
+        schema: Any = Annotated[model, GetPydanticSchema(get_pydantic_json_schema=FormModelSchema(model))]
+        info.annotation = schema | None if is_optional(field) else schema
     name = f"field_{number}"
     info.alias = info.validation_alias = info.serialization_alias = name
     info.title = info.title or field.name.replace("_", " ").title()

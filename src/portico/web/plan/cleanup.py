@@ -4,6 +4,7 @@ Those of scope "function" are left when the endpoint has returned, before the re
 "request" after it has been sent. A request that has none makes no exit stack.
 """
 
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, AsyncExitStack, asynccontextmanager
 from types import TracebackType
@@ -18,11 +19,12 @@ CLEANUP_KEY = "portico.cleanup"
 class Cleanup:
     """What is to be left at the end of a request, by the scope of the dependency."""
 
-    __slots__ = ("function", "request")
+    __slots__ = ("function", "request", "shield")
 
     def __init__(self) -> None:
         self.function: AsyncExitStack | None = None
         self.request: AsyncExitStack | None = None
+        self.shield: Any = None
 
     def stack(self, function: bool) -> AsyncExitStack:
         """Return the stack of the dependencies of one scope."""
@@ -89,8 +91,44 @@ class ThreadedExit(AbstractAsyncContextManager[Any]):
         return await exit_in_thread(self.context, kind, error, traceback)
 
 
+class ShieldedExit(AbstractAsyncContextManager[Any]):
+    """An async context manager that may finish what it waits for on its way out, though anyio has cancelled the task.
+
+    A scope of anyio cancels the task again at every turn of the loop, so that cleaning up could not wait for anything.
+    The shield is a scope around all that such dependencies open; it is put up while one of them is left.
+    """
+
+    __slots__ = ("cleanup", "context")
+
+    def __init__(self, context: AbstractAsyncContextManager[Any], cleanup: Cleanup) -> None:
+        self.context = context
+        self.cleanup = cleanup
+
+    async def __aenter__(self) -> Any:
+        return await self.context.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool | None:
+        shield = self.cleanup.shield
+        before, shield.shield = shield.shield, True
+        try:
+            swallowed = await self.context.__aexit__(kind, error, traceback)
+        finally:
+            shield.shield = before
+        if error is None or swallowed:  # else it goes on as it is
+            await sys.modules["anyio"].lowlevel.checkpoint_if_cancelled()
+        return swallowed
+
+
 def async_context(
-    call: Callable[..., AsyncGenerator[Any, None]], arguments: dict[str, Any]
+    call: Callable[..., AsyncGenerator[Any, None]], arguments: dict[str, Any], cleanup: Cleanup | None = None
 ) -> AbstractAsyncContextManager[Any]:
     """Return the context manager of an async generator function's call."""
-    return asynccontextmanager(call)(**arguments)
+    context = asynccontextmanager(call)(**arguments)
+    anyio = sys.modules.get("anyio")
+    if anyio is None or cleanup is None:
+        return context
+    if cleanup.shield is None:
+        cleanup.shield = cleanup.stack(function=False).enter_context(anyio.CancelScope())
+    return ShieldedExit(context, cleanup)

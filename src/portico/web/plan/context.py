@@ -2,20 +2,11 @@
 
 import inspect
 from collections.abc import Callable
-from typing import Any, TypedDict
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from portico.asgi import Scope
-
-
-class EndpointContext(TypedDict, total=False):
-    """The function, its file and line, and the route as `METHOD /path`."""
-
-    function: str
-    path: str
-    file: str
-    line: int
-
+from portico.web.exceptions import EndpointContext
 
 _known: WeakKeyDictionary[Any, EndpointContext] = WeakKeyDictionary()
 

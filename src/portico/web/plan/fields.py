@@ -33,9 +33,9 @@ RequiredParam: Final[Any] = PydanticUndefined
 Mode = Literal["validation", "serialization"]
 
 NO_FIELD = (
-    "Invalid args for response field! Hint: check that {type_} is a valid Pydantic field type. If it is the return "
-    "annotation of a handler and is not meant to be a response model, such as Union[Response, dict, None], pass "
-    "response_model=None to the decorator of the handler."
+    "pydantic cannot validate values of {type_!r}. If it is what a handler says to return and is not meant to be a "
+    "response model (Union[Response, dict, None], for example), give the handler's decorator the parameter "
+    "response_model=None."
 )
 
 

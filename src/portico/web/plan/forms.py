@@ -1,8 +1,9 @@
 """Forms: which parameters are models whose fields are fields of the form, and how much a form may have."""
 
-from typing import Annotated, Any, TypedDict, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, NonNegativeInt, Tag, TypeAdapter, with_config
+from typing_extensions import TypedDict  # pydantic does not take typing's before Python 3.12
 
 from portico.web.params import Form
 from portico.web.plan.annotations import is_union, lenient_issubclass, model_of
@@ -10,7 +11,18 @@ from portico.web.plan.fields import ModelField
 from portico.web.plan.formvalues import FormShape
 from portico.web.plan.values import is_json_field
 
-__all__ = ["FormLimits", "check_form_limits", "form_models", "form_union_models", "is_optional", "with_form_unions"]
+__all__ = [
+    "FORM_LIMITS_KEY",
+    "FormLimits",
+    "check_form_limits",
+    "form_models",
+    "form_union_models",
+    "is_optional",
+    "with_form_unions",
+]
+
+# Where the scope has the limits of the applications and routers around a route.
+FORM_LIMITS_KEY = "portico.form_limits"
 
 
 @with_config(ConfigDict(strict=True, extra="forbid"))
@@ -69,7 +81,8 @@ def with_form_unions(annotation: Any) -> Any:
 def _with_form_validator(choice: Any) -> Any:
     if choice is type(None):
         return choice
-    model, metadata = choice, ()
+    model: Any = choice
+    metadata: list[Any] = []
     if get_origin(choice) is Annotated:
         model, *metadata = get_args(choice)
     # Errors name the choice by its tag: one that the author gave, else the model's name.

@@ -28,9 +28,7 @@ class FormModelSchema:
         if not renamed:
             return schema
         of_form = deepcopy(of_model)  # the other one is shared
-        of_form["properties"] = {
-            renamed.get(name, [name])[0]: member for name, member in of_form["properties"].items()
-        }
+        of_form["properties"] = {renamed.get(name, [name])[0]: member for name, member in of_form["properties"].items()}
         of_form["required"] = []
         for name in required:
             names = renamed.get(name, [name])

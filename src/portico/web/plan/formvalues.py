@@ -17,6 +17,8 @@ from portico.web.plan.values import is_json_field, multidict_extras, value_alias
 
 __all__ = ["FormField", "FormGroup", "FormModel", "FormShape", "read_file_bytes"]
 
+WHOLE = ("body",)
+
 
 async def read_file_bytes(file: UploadFile) -> bytes:
     """Return the content from the position on, and leave the position: other parameters may have the same file."""
@@ -38,13 +40,13 @@ class FormField:
         field: The parameter, or the field of a model.
     """
 
-    __slots__ = ("as_list", "collect", "is_sequence", "names", "reads_file", "reads_files")
+    __slots__ = ("as_list", "collect", "field", "names", "reads_file", "reads_files")
 
     def __init__(self, field: ModelField) -> None:
         annotation = field.field_info.annotation
+        self.field = field
         self.names = [name for name, _ in value_aliases(field)]
-        self.is_sequence = is_sequence(annotation)
-        self.as_list = self.is_sequence and not is_json_field(field)
+        self.as_list = is_sequence(annotation) and not is_json_field(field)
         is_file = isinstance(field.field_info, File)
         self.reads_file = is_file and is_bytes(annotation)
         self.reads_files = is_file and is_bytes_sequence(annotation)
@@ -64,6 +66,13 @@ class FormField:
             if value is not Undefined:
                 return name, value
         return self.names[0], Undefined
+
+    async def read(self, form: FormData) -> tuple[Any, tuple[str, ...]]:
+        """Return the value and its place; `Undefined` if there is none."""
+        name, value = self.find(form)
+        if self.reads_file or self.reads_files:
+            value = await self.with_content(value)
+        return value, ("body", name)
 
     def _at(self, form: FormData, name: str) -> Any:
         if self.as_list:
@@ -131,19 +140,18 @@ class FormModel:
     """Reads one parameter that is a model, or a union of models, out of a form.
 
     Args:
+        field: The parameter. If it may be None it is that, or its default, where the form has nothing of the models.
         models: The model, or those of the union.
-        optional: Whether the parameter may be None, which it is where the form has nothing of the models.
     """
 
-    __slots__ = ("group", "names", "optional", "takes_extras")
+    __slots__ = ("field", "group", "is_optional", "names", "takes_extras")
 
-    def __init__(self, models: Sequence[type[BaseModel]], optional: bool) -> None:
-        self.optional = optional
+    def __init__(self, field: ModelField, models: Sequence[type[BaseModel]]) -> None:
+        self.field = field
+        self.is_optional = type(None) in get_args(field.field_info.annotation)
         # Each model of a union shapes the values for itself, when it is tried.
         self.group = FormGroup(model_fields(models[0]) if len(models) == 1 else ())
-        self.names = [
-            {name for member in model_fields(model) for name, _ in value_aliases(member)} for model in models
-        ]
+        self.names = [{name for member in model_fields(model) for name, _ in value_aliases(member)} for model in models]
         self.takes_extras = any(model.model_config.get("extra") in ("allow", "forbid") for model in models)
 
     def is_supplied(self, form: FormData) -> bool:
@@ -152,11 +160,11 @@ class FormModel:
             return True
         return any(not names.isdisjoint(form) for names in self.names)
 
-    async def read(self, form: FormData) -> Any:
-        """Return what the model is made of; `Undefined` for nothing."""
-        if self.optional and not self.is_supplied(form):
-            return Undefined
-        return await self.group.read(form)
+    async def read(self, form: FormData) -> tuple[Any, tuple[str, ...]]:
+        """Return what the model is made of, and its place; `Undefined` for nothing."""
+        if self.is_optional and not self.is_supplied(form):
+            return Undefined, WHOLE
+        return await self.group.read(form), WHOLE
 
 
 class FormShape:

@@ -5,7 +5,12 @@ from typing import Any, Protocol
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import run_in_threadpool
-from portico.web.exceptions import DefinitionError, RequestValidationError, WebSocketRequestValidationError
+from portico.web.exceptions import (
+    DefinitionError,
+    EndpointContext,
+    RequestValidationError,
+    WebSocketRequestValidationError,
+)
 from portico.web.handling import ResponseWatch, answered
 from portico.web.plan.bodies import BodyPlan
 from portico.web.plan.cleanup import CLEANUP_KEY, Cleanup, cleanup_of
@@ -98,7 +103,11 @@ class RequestHandler(Planned):
         frame = Frame(request, len(plan.steps))
         if plan.body is not None and plan.body.is_form:
             cleanup_of(request.scope).stack(function=False).push_async_callback(request.close)
-        errors = await plan.read(frame)
+        try:
+            errors = await plan.read(frame)
+        except RequestValidationError as error:  # the body is not what it is said to be
+            error.endpoint_ctx = self._context(request)
+            raise
         for in_thread, steps in plan.runs:
             await plan.call(frame, in_thread, steps)
         endpoint = plan.endpoint
@@ -125,8 +134,10 @@ class RequestHandler(Planned):
         return self.result.respond(result, frame.injected, frame.background, frame.conn.scope)
 
     def _invalid(self, request: Request, errors: list[Any], body: Any) -> RequestValidationError:
-        context = endpoint_context(self.dependant.call, request.method, request.scope, self.dependant.path)
-        return RequestValidationError(errors, body=body, endpoint_ctx=context)
+        return RequestValidationError(errors, body=body, endpoint_ctx=self._context(request))
+
+    def _context(self, request: Request) -> EndpointContext:
+        return endpoint_context(self.dependant.call, request.method, request.scope, self.dependant.path)
 
 
 class WebSocketHandler(Planned):
@@ -183,9 +194,8 @@ async def _leave(scope: Scope, error: BaseException, watch: ResponseWatch | None
         raise error
     if watch is not None and not watch.started:
         raise DefinitionError(
-            "Response not awaited. A dependency with yield has caught the exception "
-            f"{error!r} and has not raised it again, so that there is no response: "
-            "end its `except` block with `raise`"
+            "There is no response: the endpoint was raising an exception and a dependency with yield has caught it "
+            f"and has not raised it again, {error!r}. End its `except` block with `raise`."
         )
 
 

@@ -7,6 +7,7 @@ out to be invalid.
 """
 
 from collections.abc import Callable, Iterable
+from enum import Enum
 from typing import Any
 
 from pydantic_core import CoreSchema
@@ -19,6 +20,7 @@ __all__ = ["means_the_same_from_json"]
 NATIVE = frozenset(("none", "bool", "int", "float", "str"))
 # Values that are text or numbers in JSON, and such as no choice fits.
 CONVERTED = frozenset(("any", "bytes", "date", "time", "datetime", "timedelta", "uuid"))
+SET_ITEMS = (NATIVE | CONVERTED) - {"any", "float"}
 # Schemas around others, by the keys of those.
 AROUND = {
     "nullable": ("schema",),
@@ -94,7 +96,7 @@ class _Reading:
         if kind == "enum":
             return (
                 not self.in_union
-                and "missing" not in schema
+                and schema["cls"]._missing_.__func__ is Enum._missing_.__func__  # type: ignore[attr-defined]
                 and all(type(member.value) in PLAIN_VALUES for member in schema["members"])
             )
         if kind == "union":
@@ -122,9 +124,7 @@ class _Reading:
 
 def _is_plain(config: Any) -> bool:
     return not config or not (
-        config.get("strict")
-        or config.get("coerce_numbers_to_str")
-        or config.get("val_json_bytes", "utf8") != "utf8"
+        config.get("strict") or config.get("coerce_numbers_to_str") or config.get("val_json_bytes", "utf8") != "utf8"
     )
 
 
@@ -138,9 +138,12 @@ def _within(schema: Any, keys: tuple[str, ...]) -> Iterable[Any]:
     for key in keys:
         if schema.get(key) is not None:
             yield schema[key]
-    fields = schema.get("fields", ())
-    yield from fields.values() if isinstance(fields, dict) else fields
-    if schema["type"] == "tuple":
+    kind = schema["type"]
+    if kind in ("model-fields", "typed-dict"):
+        yield from schema["fields"].values()
+    elif kind == "dataclass-args":
+        yield from schema["fields"]
+    elif kind == "tuple":
         yield from schema["items_schema"]
 
 
@@ -151,7 +154,13 @@ def _runs_nothing(schema: Any) -> bool:
 def _has_names(schema: Any) -> bool:
     """Tell whether the field is looked for by names, and not by paths into other values."""
     alias = schema.get("validation_alias")
-    return alias is None or isinstance(alias, str) or all(isinstance(name, str) or len(name) == 1 for name in alias)
+    # A list of lists is choices, any other list is one path.
+    return alias is None or isinstance(alias, str) or all(isinstance(path, list) and len(path) == 1 for path in alias)
+
+
+def _has_no_nan(schema: Any) -> bool:
+    """Tell whether equal items stay equal: several NaN are one object decoded, and several from bytes."""
+    return "items_schema" in schema and schema["items_schema"]["type"] in SET_ITEMS
 
 
 def _has_plain_keys(schema: Any) -> bool:
@@ -161,6 +170,8 @@ def _has_plain_keys(schema: Any) -> bool:
 
 
 CHECKS: dict[str, Callable[[Any], bool]] = {
+    "set": _has_no_nan,
+    "frozenset": _has_no_nan,
     "dict": _has_plain_keys,
     "model-fields": _has_plain_keys,
     "model": _runs_nothing,

@@ -6,16 +6,19 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from portico.asgi import Scope
-from portico.web.encoders import is_struct, jsonable_encoder
+from portico.web.encoders import jsonable_encoder
 from portico.web.exceptions import ResponseValidationError
+from portico.web.plan.annotations import is_struct, lenient_issubclass
 from portico.web.plan.context import endpoint_context
 from portico.web.plan.fields import ModelField, located
-from portico.web.responses.data import dump_json, dump_plain
+from portico.web.responses.data import PLAIN, dump_json, dump_plain, is_faithful, kinds_in
 
 LOC = ("response",)
+BY_ALIAS = {"by_alias": True}
 
 
 class Outgoing:
@@ -37,7 +40,9 @@ class Outgoing:
         self.validate = field.validator.validate_python
         self.dump: Callable[[Any], bytes] = partial(serializer.to_json, **options)
         self.convert: Callable[[Any], Any] = partial(serializer.to_python, mode="json", **options)
-        self.exact = _exact_model(field)
+        self.exact = _exact_class(field)
+        if self.exact is not None and is_struct(self.exact) and options == BY_ALIAS:
+            self.dump = msgspec.json.Encoder(enc_hook=jsonable_encoder).encode
 
     def json(self, value: Any, scope: Scope | None) -> bytes:
         """Return the value as JSON.
@@ -65,18 +70,14 @@ class Outgoing:
         raise ResponseValidationError(errors, body=value, endpoint_ctx=_context(self.call, scope))
 
 
-def _exact_model(field: ModelField) -> type | None:
+def _exact_class(field: ModelField) -> type | None:
     """Return the class whose instances need no validation."""
-    kind = field.field_info.annotation
-    if not isinstance(kind, type) or field.field_info.metadata:
+    kind: Any = field.field_info.annotation
+    if field.field_info.metadata:
         return None
-    try:
-        is_model = issubclass(kind, BaseModel)
-    except TypeError:  # an alias such as list[int]
-        return None
-    if is_model and kind.model_config.get("revalidate_instances") != "always":
-        return kind
-    return None
+    if lenient_issubclass(kind, BaseModel):
+        return None if kind.model_config.get("revalidate_instances") == "always" else kind
+    return kind if is_struct(kind) else None
 
 
 def _context(call: Callable[..., Any] | None, scope: Scope | None) -> Any:
@@ -112,12 +113,28 @@ def options_of(
 
 def untyped_json(value: Any, scope: Scope | None = None) -> bytes:
     """Return a value without declared type as JSON."""
-    encoded = dump_plain(value)
-    if encoded is not None:
-        return encoded
-    if is_struct(value):
-        return dump_json(value)
-    return dump_json(jsonable_encoder(value))
+    encoded = dump_plain(value) or _dump_with_models(value)
+    return dump_json(jsonable_encoder(value)) if encoded is None else encoded
+
+
+def _dump_with_models(value: Any) -> bytes | None:
+    """Return a value as JSON if it is made of JSON's types and of models alone, else None."""
+    dumped: list[Any] = []
+
+    def dump(part: Any) -> Any:
+        if not isinstance(part, BaseModel):
+            raise TypeError
+        dumped.append(part.model_dump(mode="json", by_alias=True))
+        return dumped[-1]
+
+    floats: list[float] = []
+    try:
+        encoded = msgspec.json.Encoder(enc_hook=dump).encode(value)
+        others = (kinds_in(value, floats) | kinds_in(dumped, floats)) - PLAIN
+    except (TypeError, RecursionError):
+        return None
+    is_plain = all(issubclass(kind, BaseModel) for kind in others) and is_faithful(encoded, floats)
+    return encoded if is_plain else None
 
 
 def untyped_text(value: Any) -> str:

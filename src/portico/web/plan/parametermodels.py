@@ -57,7 +57,8 @@ class ParameterModel:
     def __init__(self, field: ModelField) -> None:
         model = parameter_model(field)
         info = field.field_info
-        assert model is not None and isinstance(info, Param)
+        assert model is not None
+        assert isinstance(info, Param)
         self.field = field
         self.loc = (info.in_.value,)
         self.is_header = isinstance(info, Header)

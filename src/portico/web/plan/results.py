@@ -7,16 +7,18 @@ from portico.asgi import Scope
 from portico.web.background import BackgroundTask
 from portico.web.datastructures import Default, DefaultPlaceholder
 from portico.web.encoders import jsonable_encoder
+from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.callables import is_async_generator, is_generator
 from portico.web.plan.fields import ModelField
 from portico.web.plan.outgoing import Outgoing, options_of, untyped_json
-from portico.web.plan.streams import Encode, encoded, event_encoder, line_encoder, untyped_item
+from portico.web.plan.streams import Encode, event_encoder, line_encoder, pieces, untyped_item
 from portico.web.responses import (
     EventSourceResponse,
     JSONLinesResponse,
     JSONResponse,
     Response,
     StreamingResponse,
+    events,
 )
 from portico.web.responses.content import LENGTHS
 from portico.web.types import IncEx
@@ -53,6 +55,7 @@ class ResultPlan:
         "_content",
         "_item",
         "_json",
+        "_made_of_pieces",
         "call",
         "is_json_stream",
         "is_sse_stream",
@@ -91,15 +94,16 @@ class ResultPlan:
         self.is_sse_stream = is_sse_stream
         self.is_json_stream = is_json_stream
         self.is_stream = is_sse_stream or is_json_stream or is_async_generator(call) or is_generator(call)
-        chosen = not isinstance(response_class, DefaultPlaceholder)
+        by_default = isinstance(response_class, DefaultPlaceholder)
         self.response_class: type[Response] = (
             response_class.value if isinstance(response_class, DefaultPlaceholder) else response_class
         )
+        self._made_of_pieces = lenient_issubclass(self.response_class, StreamingResponse)
         # One of the two is set: a way to bytes that are JSON, or to the content for the class of the response.
         self._json: Callable[[Any, Scope | None], bytes] | None = None
         self._content: Callable[[Any, Scope | None], Any] | None = None
         typed = None if field is None else Outgoing(call, field, options)
-        if typed is not None and not chosen:
+        if typed is not None and by_default:
             self._json = typed.json
         elif typed is not None:
             self._content = typed.jsonable
@@ -159,7 +163,7 @@ class ResultPlan:
     ) -> Response:
         if isinstance(result, Response):
             return _passed_on(result, background)
-        if issubclass(self.response_class, StreamingResponse) and isinstance(result, AsyncIterator | Iterator):
+        if self._made_of_pieces and isinstance(result, AsyncIterator | Iterator):
             return self.stream(result, injected, background, scope)
         assert self._content is not None
         response = self._make(self.response_class, self._content(result, scope), injected, background)
@@ -178,14 +182,15 @@ class ResultPlan:
     ) -> Response:
         """Return the response that sends what a generator yields; the arguments are those of `respond`."""
         response: Response
-        if self.is_sse_stream or issubclass(self.response_class, EventSourceResponse):
-            content = encoded(generator, event_encoder(self._item_encoder(scope)))
-            response = self._make(EventSourceResponse, content, injected, background, headers=EVENT_FIELDS)
+        if self.is_sse_stream or lenient_issubclass(self.response_class, EventSourceResponse):
+            encode = event_encoder(self._item_encoder(scope))
+            more = {"headers": EVENT_FIELDS, "ping_interval": events.PING_INTERVAL, "encode": encode}
+            response = self._make(EventSourceResponse, generator, injected, background, **more)
         elif self.is_json_stream:
-            content = encoded(generator, line_encoder(self._item_encoder(scope)))
-            response = self._make(JSONLinesResponse, content, injected, background)
+            encode = line_encoder(self._item_encoder(scope))
+            response = self._make(JSONLinesResponse, generator, injected, background, encode=encode)
         else:
-            response = self._make(self.response_class, encoded(generator, None), injected, background)
+            response = self._make(self.response_class, pieces(generator), injected, background)
             if isinstance(response, StreamingResponse):
                 response.listens = True
         if injected is not None and injected.raw_headers:

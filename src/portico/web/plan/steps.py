@@ -281,8 +281,13 @@ async def call_on_loop(frame: Frame, step: Step) -> Any:
         return await step.call(**values)
     if step.kind is Kind.INLINE:
         return step.call(**values)
-    stack = cleanup_of(frame.conn.scope).stack(step.function_scope)
-    return await stack.enter_async_context(async_context(step.call, values))
+    return await _enter(frame, step, values)
+
+
+async def _enter(frame: Frame, step: Step, values: dict[str, Any]) -> Any:
+    cleanup = cleanup_of(frame.conn.scope)
+    context = async_context(step.call, values, cleanup)
+    return await cleanup.stack(step.function_scope).enter_async_context(context)
 
 
 async def _call_in_turn(frame: Frame, step: Step) -> Any:
@@ -303,8 +308,7 @@ async def _call_now(frame: Frame, step: Step) -> Any:
         return frame.results[step.number]
     values = arguments(frame, step)
     if step.kind is Kind.ASYNC_GENERATOR:
-        stack = cleanup_of(frame.conn.scope).stack(step.function_scope)
-        return await stack.enter_async_context(async_context(step.call, values))
+        return await _enter(frame, step, values)
     result = step.call(**values)
     return await result if step.kind is Kind.COROUTINE else result
 

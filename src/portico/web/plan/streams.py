@@ -1,44 +1,23 @@
-"""Endpoints that yield: each item becomes an event, a line of JSON, or a piece of the body, when it is asked for.
+"""Endpoints that yield: what an event, a line of JSON, or a piece of the body is made of."""
 
-The generator is closed however the response ends. Each item lets others run, so that who cancels the stream, or leaves,
-need not wait for a generator that never waits itself.
-"""
-
-from asyncio import sleep
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any
 
 from portico.codec.sse import format_event
 from portico.web.plan.outgoing import untyped_text
 from portico.web.responses.events import ServerSentEvent
-from portico.web.responses.streaming import close_iterator
+from portico.web.responses.streaming import encode_each
 
 Encode = Callable[[Any], bytes]
 
 
-def encoded(items: Any, encode: Callable[[Any], Any] | None) -> AsyncIterable[Any] | Iterable[Any]:
-    """Return the items of a generator, each encoded; a sync one encodes them where it runs, in a thread."""
-    if isinstance(items, AsyncIterable):
-        return _async_items(items, encode)
-    return items if encode is None else _sync_items(items, encode)
+def pieces(items: AsyncIterable[Any] | Iterable[Any]) -> AsyncIterable[Any] | Iterable[Any]:
+    """Return the items of a generator as the pieces of a body."""
+    return encode_each(items, _same) if isinstance(items, AsyncIterable) else items
 
 
-async def _async_items(items: AsyncIterable[Any], encode: Callable[[Any], Any] | None) -> AsyncIterator[Any]:
-    try:
-        async for item in items:
-            yield item if encode is None else encode(item)
-            await sleep(0)
-    finally:
-        await close_iterator(items)
-
-
-def _sync_items(items: Iterable[Any], encode: Callable[[Any], Any]) -> Iterator[Any]:
-    try:
-        for item in items:
-            yield encode(item)
-    finally:
-        if isinstance(items, Generator):
-            items.close()
+def _same(item: Any) -> Any:
+    return item
 
 
 def line_encoder(dump: Encode) -> Encode:

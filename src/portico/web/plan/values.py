@@ -10,7 +10,7 @@ from portico.web.params import Path
 from portico.web.plan.annotations import is_sequence
 from portico.web.plan.fields import ModelField, Undefined
 
-__all__ = ["FieldValue", "is_json_field", "multidict_extras", "multidict_value", "validation_alias", "value_aliases"]
+__all__ = ["FieldValue", "is_json_field", "multidict_extras", "validation_alias", "value_aliases"]
 
 
 def is_json_field(field: ModelField) -> bool:
@@ -71,11 +71,6 @@ class FieldValue:
         return value
 
 
-def multidict_value(field: ModelField, values: Mapping[str, Any], alias: str) -> Any:
-    """Return the field's value under the name; `Undefined` if there is none."""
-    return FieldValue(field).find(values, alias)
-
-
 def multidict_extras(values: Mapping[str, Any], processed: set[str]) -> Iterator[tuple[str, Any]]:
     """Give the values under names that no field has taken; a name that is there several times has a list."""
     if isinstance(values, ImmutableMultiDict):
@@ -91,11 +86,3 @@ def multidict_extras(values: Mapping[str, Any], processed: set[str]) -> Iterator
             grouped.setdefault(key, []).append(value)
     for key, found in grouped.items():
         yield key, found[0] if len(found) == 1 else found
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("ParameterModel", "parameter_model"):
-        from portico.web.plan import parametermodels
-
-        return getattr(parametermodels, name)
-    raise AttributeError(name)

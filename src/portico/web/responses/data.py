@@ -52,11 +52,11 @@ def dump_json(content: Any) -> bytes:
     floats: list[float] = []
     try:
         encoded = _encode(content)  # first, since it finds out whether the content refers to itself
-        kinds = _kinds_in(content, floats)
+        kinds = kinds_in(content, floats)
         if not kinds <= PLAIN:
             content = _to_builtins(content)
             encoded = _encode(content)
-            kinds = _kinds_in(content, floats)
+            kinds = kinds_in(content, floats)
     except (TypeError, RecursionError):  # a key that is None, a subclass of str: json.dumps knows what to do
         return _dump_slowly(content)
     # msgspec writes bytes as base64, and NaN as null: neither is what the content says.
@@ -68,22 +68,31 @@ def dump_json(content: Any) -> bytes:
 
 
 def dump_plain(content: Any) -> bytes | None:
-    """Return the content as JSON if it is made of JSON's types alone, else None: `jsonable_encoder` sees to the rest.
+    """Return the content as JSON if it is made of JSON's types and of `msgspec.Struct`s alone, else None.
 
-    Keys that start with `_sa`, which `jsonable_encoder` drops, are among the rest.
+    `jsonable_encoder` sees to the rest. Keys that start with `_sa`, which it drops, are among the rest.
     """
-    if json.dumps is not _stdlib_dumps:
-        return None
     floats: list[float] = []
     try:
         encoded = _encode(content)
-        if not _kinds_in(content, floats) <= PLAIN:
+        kinds = kinds_in(content, floats)
+        if not kinds <= PLAIN and not all(hasattr(kind, "__struct_config__") for kind in kinds - PLAIN):
             return None
     except (TypeError, RecursionError):
         return None
-    if b'"_sa' in encoded or (floats and b"null" in encoded and not all(map(isfinite, floats))):
-        return None
-    return encoded
+    return encoded if is_faithful(encoded, floats) else None
+
+
+def is_faithful(encoded: bytes, floats: list[float]) -> bool:
+    """Tell whether what msgspec has made of plain content is what `jsonable_encoder` and `json.dumps` would.
+
+    Args:
+        encoded: What it has made.
+        floats: Those in the content: msgspec makes null of NaN and of the infinities, which have no form in JSON.
+    """
+    if json.dumps is not _stdlib_dumps or b'"_sa' in encoded:
+        return False
+    return not floats or b"null" not in encoded or all(map(isfinite, floats))
 
 
 def _first_encode(content: Any) -> bytes:
@@ -108,7 +117,7 @@ def _dump_slowly(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=None, separators=(",", ":")).encode()
 
 
-def _kinds_in(content: Any, floats: list[float]) -> set[type]:
+def kinds_in(content: Any, floats: list[float]) -> set[type]:
     """Return the types of everything in the content, level by level, and collect its floats.
 
     The collector's view of a container is its keys and values as one list made in C: a quarter of the time of a loop.

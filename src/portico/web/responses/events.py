@@ -1,7 +1,7 @@
 """Server-sent events: a response that goes on for as long as there is something to tell."""
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from portico.asgi import Message, Receive, Scope, Send
@@ -13,6 +13,7 @@ from portico.web.responses.data import dump_json
 from portico.web.responses.streaming import StreamingResponse, encode_each
 
 PING_INTERVAL = 15.0
+FIELDS = ("data", "raw_data", "event", "id", "retry", "comment")
 
 
 class ServerSentEvent:
@@ -30,7 +31,7 @@ class ServerSentEvent:
         ValueError: If there is both data and raw data, if type or id have line ends or NUL, if `retry` is negative.
     """
 
-    __slots__ = ("comment", "data", "event", "id", "raw_data", "retry")
+    __slots__ = FIELDS
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class ServerSentEvent:
     @property
     def encoded(self) -> bytes:
         """What goes over the wire."""
-        return self.encode(None if self.data is None else dump_json(self.data).decode())
+        return self.encode(None if self.data is None else _json(self.data))
 
     def encode(self, data: str | None) -> bytes:
         """Return what goes over the wire, where the data is JSON already; raw data comes before it."""
@@ -65,15 +66,17 @@ class ServerSentEvent:
             comment=self.comment,
         )
 
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Iterate over the fields as pairs, which is what `dict()` wants."""
+        return ((name, getattr(self, name)) for name in FIELDS)
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, ServerSentEvent) and all(
-            getattr(self, name) == getattr(other, name) for name in FIELDS
-        )
+        return isinstance(other, ServerSentEvent) and dict(self) == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"ServerSentEvent({', '.join(f'{name}={getattr(self, name)!r}' for name in FIELDS)})"
+        return f"ServerSentEvent({', '.join(f'{name}={value!r}' for name, value in self)})"
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -81,9 +84,6 @@ class ServerSentEvent:
         from portico.web.sse import event_schema
 
         return event_schema()
-
-
-FIELDS = ServerSentEvent.__slots__
 
 
 def _single_line(name: str, text: str | None) -> str | None:
@@ -110,7 +110,14 @@ def encode_event(item: Any) -> bytes:
         return item.encoded
     if isinstance(item, bytes):
         return item
-    return format_event(data=dump_json(item).decode())
+    return format_event(data=_json(item))
+
+
+def _json(value: Any) -> str:
+    if hasattr(value, "model_dump_json"):
+        text: str = value.model_dump_json()
+        return text
+    return dump_json(value).decode()
 
 
 class EventSourceResponse(StreamingResponse):
@@ -126,6 +133,7 @@ class EventSourceResponse(StreamingResponse):
         media_type: Another media type.
         background: What runs after the response has ended.
         ping_interval: The seconds of silence after which a comment is sent; None for never.
+        encode: What makes an event of what `content` gives, in place of the above.
     """
 
     media_type = "text/event-stream"
@@ -139,8 +147,9 @@ class EventSourceResponse(StreamingResponse):
         background: BackgroundTask | None = None,
         *,
         ping_interval: float | None = PING_INTERVAL,
+        encode: Callable[[Any], bytes] | None = None,
     ) -> None:
-        super().__init__(encode_each(content, encode_event), status_code, headers, media_type, background)
+        super().__init__(encode_each(content, encode or encode_event), status_code, headers, media_type, background)
         self.ping_interval = ping_interval
         self.headers.setdefault("cache-control", "no-store")
         self.headers.setdefault("x-accel-buffering", "no")

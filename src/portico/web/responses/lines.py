@@ -1,6 +1,6 @@
 """JSON Lines: values that are sent one by one, as they are made."""
 
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from typing import Any
 
 from portico.web.background import BackgroundTask
@@ -12,11 +12,12 @@ class JSONLinesResponse(StreamingResponse):
     """A stream of values, each as JSON on a line of its own; it is closed as soon as the client goes away.
 
     Args:
-        content: What gives the values, sync or async; bytes are lines that are made already.
+        content: What gives the values, sync or async.
         status_code: The status.
         headers: The fields.
         media_type: Another media type.
         background: What runs after the response has been sent.
+        encode: What makes a line of a value.
     """
 
     media_type = "application/jsonl"
@@ -29,12 +30,12 @@ class JSONLinesResponse(StreamingResponse):
         headers: Mapping[str, str] | None = None,
         media_type: str | None = None,
         background: BackgroundTask | None = None,
+        *,
+        encode: Callable[[Any], bytes] | None = None,
     ) -> None:
-        super().__init__(encode_each(content, dump_line), status_code, headers, media_type, background)
+        super().__init__(encode_each(content, encode or dump_line), status_code, headers, media_type, background)
 
 
 def dump_line(value: Any) -> bytes:
     """Return the value as one line."""
-    if isinstance(value, bytes):
-        return value
     return dump_json(value) + b"\n"

@@ -1,6 +1,8 @@
 """Responses whose body is made while it is sent; a client that goes away ends the making of it."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Mapping
+from asyncio import sleep
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from time import perf_counter
 from typing import Any
 
 from portico.asgi import Receive, Scope, Send
@@ -14,6 +16,8 @@ Content = str | bytes | memoryview
 SyncContentStream = Iterable[Content]
 AsyncContentStream = AsyncIterable[Content]
 ContentStream = AsyncContentStream | SyncContentStream
+
+TURN = 0.001  # for how many seconds one stream may keep the loop for itself
 
 _DONE = object()
 
@@ -37,6 +41,7 @@ class StreamingResponse(Response):
     # and the answer to HEAD, which has no use for them, does not wait for them.
     listens = False
     _lost: OSError | None = None
+    _ending = False
 
     def __init__(
         self,
@@ -71,7 +76,7 @@ class StreamingResponse(Response):
                 sending = True
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
                 sending = False
-            sending = True
+            sending = self._ending = True
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except BaseException as error:
             if sending and isinstance(error, OSError):
@@ -93,7 +98,6 @@ class StreamingResponse(Response):
         if self.background is not None:
             await self.background()
 
-
     async def drop_body(self) -> None:
         """Close what gives the pieces; the response has none."""
         await close_iterator(self.body_iterator)
@@ -105,7 +109,8 @@ class StreamingResponse(Response):
             if not self.listens:
                 await self.stream_response(send)
                 return
-            if await while_connected(self.stream_response(send), Disconnect(scope, receive)):
+            # Some servers say that the client has gone as soon as they have the last of the response.
+            if await while_connected(self.stream_response(send), Disconnect(scope, receive)) or self._ending:
                 return
         except OSError as error:
             if error is not self._lost:  # the application's own
@@ -128,17 +133,34 @@ async def iterate_sync(content: Iterable[Any]) -> AsyncIterator[Any]:
         raise
 
 
-async def encode_each(
-    content: AsyncIterable[Any] | Iterable[Any], encode: Callable[[Any], bytes]
-) -> AsyncIterator[bytes]:
-    """Yield each item encoded; what gives the items is closed with this."""
-    items = content if isinstance(content, AsyncIterable) else iterate_sync(content)
+def encode_each(content: AsyncIterable[Any] | Iterable[Any], encode: Callable[[Any], Any]) -> AsyncIterator[Any]:
+    """Yield each item encoded, in the thread of a sync iterable; what gives the items is closed with this."""
+    if isinstance(content, AsyncIterable):
+        return _encode_async(content, encode)
+    return iterate_sync(_encode_sync(content, encode))
+
+
+async def _encode_async(items: AsyncIterable[Any], encode: Callable[[Any], Any]) -> AsyncIterator[Any]:
+    turn_ends = perf_counter() + TURN
     try:
         async for item in items:
             yield encode(item)
-    except BaseException:
+            # Neither an iterable that never waits nor a server that takes all at once would let others run, such as who
+            # wants to cancel this.
+            if perf_counter() > turn_ends:
+                await sleep(0)
+                turn_ends = perf_counter() + TURN
+    finally:
         await close_iterator(items)
-        raise
+
+
+def _encode_sync(items: Iterable[Any], encode: Callable[[Any], Any]) -> Iterator[Any]:
+    try:
+        for item in items:
+            yield encode(item)
+    finally:
+        if isinstance(items, Generator):
+            items.close()
 
 
 async def close_iterator(pieces: Any) -> None:

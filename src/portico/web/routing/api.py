@@ -15,7 +15,14 @@ from portico.web.datastructures import Default, DefaultPlaceholder
 from portico.web.exceptions import HTTPException
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
-from portico.web.plan.bodies import BodyPlan, FormLimits, check_form_limits, flat_body_params, get_body_field, should_embed
+from portico.web.plan.bodies import (
+    BodyPlan,
+    FormLimits,
+    check_form_limits,
+    flat_body_params,
+    get_body_field,
+    should_embed,
+)
 from portico.web.plan.callables import is_async_generator, is_generator
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, create_model_field
@@ -37,6 +44,11 @@ from portico.web.sse import EventSourceResponse, ServerSentEvent
 from portico.web.types import IncEx
 from portico.web.utils import generate_unique_id, is_body_allowed_for_status_code
 from portico.web.websockets import WebSocket
+
+# What options are where nobody has chosen, so that routers and inclusions may.
+DEFAULT_RESPONSE_CLASS = Default(JSONResponse)
+DEFAULT_UNIQUE_ID = Default(generate_unique_id)
+DEFAULT_STRICT = Default(True)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -64,8 +76,9 @@ class HandlerOptions(TypedDict, total=False):
 
 def get_request_handler(dependant: Dependant, **options: Unpack[HandlerOptions]) -> Handler:
     """Return what answers the requests for an endpoint, as an async function from request to response."""
-    response_class = options.get("response_class", Default(JSONResponse))
+    response_class = options.get("response_class", DEFAULT_RESPONSE_CLASS)
     strict_content_type = options.get("strict_content_type", True)
+    assert dependant.call is not None
     result = ResultPlan(
         call=dependant.call,
         field=options.get("response_field"),
@@ -123,12 +136,12 @@ class APIRoute(Route):
     response_model_exclude_defaults: bool = False
     response_model_exclude_none: bool = False
     include_in_schema: bool = True
-    response_class: type[Response] | DefaultPlaceholder = Default(JSONResponse)
+    response_class: type[Response] | DefaultPlaceholder = DEFAULT_RESPONSE_CLASS
     dependency_overrides_provider: Any = None
     callbacks: list[BaseRoute] | None = None
     openapi_extra: dict[str, Any] | None = None
-    generate_unique_id_function: Callable[[Any], str] | DefaultPlaceholder = DefaultPlaceholder(generate_unique_id)
-    strict_content_type: bool | DefaultPlaceholder = Default(True)
+    generate_unique_id_function: Callable[[Any], str] | DefaultPlaceholder = DEFAULT_UNIQUE_ID
+    strict_content_type: bool | DefaultPlaceholder = DEFAULT_STRICT
     max_body_size: int | None = None
     form_limits: FormLimits
 
@@ -197,7 +210,7 @@ class APIRoute(Route):
         generate = self.generate_unique_id_function
         if isinstance(generate, DefaultPlaceholder):
             generate = generate.value
-        return self.operation_id or generate(self)  # type: ignore[operator]
+        return self.operation_id or generate(self)
 
     @functools.cached_property
     def response_field(self) -> ModelField | None:

@@ -11,29 +11,30 @@ from typing_extensions import deprecated
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable
-from portico.web.datastructures import Default, DefaultPlaceholder, URLPath
 from portico.web.exceptions import DefinitionError
 from portico.web.middleware import Middleware
 from portico.web.params import Depends
 from portico.web.plan.forms import FormLimits, check_form_limits
-from portico.web.responses import JSONResponse, Response
-from portico.web.routing.api import APIRoute, APIWebSocketRoute, check_max_body_size
+from portico.web.responses import Response
+from portico.web.routing.api import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICT,
+    DEFAULT_UNIQUE_ID,
+    APIRoute,
+    APIWebSocketRoute,
+    check_max_body_size,
+)
 from portico.web.routing.frontend import FrontendRoute, FrontendRoutes, PathLike, check_directory
 from portico.web.routing.inclusion import IncludedRouter, first_given, first_not_none
 from portico.web.routing.layers import FormLimited, RouterLayers
 from portico.web.routing.lifespans import NotedLifespan, from_generator
-from portico.web.routing.operations import AddOptions, Decorator, IncludeOptions, Operations
+from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
 from portico.web.routing.paths import RouteError
 from portico.web.routing.router import RouteList, Router
 from portico.web.routing.routes import BaseRoute, Match, PathRoute
 from portico.web.routing.tree import RouteTree
 from portico.web.routing.view import RouteView
 from portico.web.types import DecoratedCallable, ExceptionHandler, Lifespan
-from portico.web.utils import generate_unique_id
-
-DEFAULT_CLASS = DefaultPlaceholder(JSONResponse)
-DEFAULT_FUNCTION = DefaultPlaceholder(generate_unique_id)
-DEFAULT_STRICT = DefaultPlaceholder(True)
 
 ON_EVENT = "on_event is deprecated, use lifespan event handlers instead."
 
@@ -78,7 +79,7 @@ class APIRouter(Operations, Router):
         prefix: str = "",
         tags: list[str | Enum] | None = None,
         dependencies: Sequence[Depends] | None = None,
-        default_response_class: type[Response] = Default(JSONResponse),
+        default_response_class: type[Response] = DEFAULT_RESPONSE_CLASS,
         responses: dict[int | str, dict[str, Any]] | None = None,
         callbacks: list[BaseRoute] | None = None,
         routes: Sequence[BaseRoute] | None = None,
@@ -91,8 +92,8 @@ class APIRouter(Operations, Router):
         lifespan: Lifespan[Any] | None = None,
         deprecated: bool | None = None,
         include_in_schema: bool = True,
-        generate_unique_id_function: Callable[[APIRoute], str] = Default(generate_unique_id),
-        strict_content_type: bool = Default(True),
+        generate_unique_id_function: Callable[[APIRoute], str] = DEFAULT_UNIQUE_ID,
+        strict_content_type: bool = DEFAULT_STRICT,
         max_body_size: int | None = None,
         form_limits: FormLimits | None = None,
         middleware: Sequence[Middleware] | None = None,
@@ -137,7 +138,7 @@ class APIRouter(Operations, Router):
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The routes, those of included routers among them with their whole paths, in the order in which they are tried.
+        """The routes, those of included routers among them, in the order in which they are tried.
 
         May be changed at any time: what it shows is what is routed.
         """
@@ -162,11 +163,16 @@ class APIRouter(Operations, Router):
         return self._view.changes
 
     def frontend_routes(self) -> Iterator[FrontendRoute]:
-        """Yield the frontends, those of included routers with their whole paths among them."""
+        """Yield the frontends, those of included routers among them, in the order in which they were added."""
         if self._frontend_routes is not None:
             yield from self._frontend_routes.routes
         for included in self._view.included:
             yield from included.frontends()
+
+    @property
+    def frontends(self) -> FrontendRoutes:
+        """The frontends, those of included routers with their whole paths among them."""
+        return FrontendRoutes(self.frontend_routes())
 
     @functools.cached_property
     def layers(self) -> RouterLayers | None:
@@ -183,12 +189,12 @@ class APIRouter(Operations, Router):
 
     def _plant(self, kind: str) -> RouteTree:
         self._view.refresh()
-        frontends = list(self.frontend_routes())
-        self._frontends = FrontendRoutes(frontends) if frontends else None
+        frontends = self.frontends
+        self._frontends = frontends if frontends.routes else None
         return super()._plant(kind)
 
     @property
-    def default(self) -> ASGIApp:  # type: ignore[override]
+    def default(self) -> ASGIApp:
         """The application for what no route matches, after the frontends."""
         return self._default if self._frontends is None else self._serve_frontend
 
@@ -236,14 +242,16 @@ class APIRouter(Operations, Router):
         given["deprecated"] = given.get("deprecated") or self.deprecated
         given["include_in_schema"] = given.get("include_in_schema", True) and self.include_in_schema
         given["max_body_size"] = first_not_none(given.get("max_body_size"), self.max_body_size)
-        given["response_class"] = first_given(given.get("response_class", DEFAULT_CLASS), self.default_response_class)
+        given["response_class"] = first_given(
+            given.get("response_class", DEFAULT_RESPONSE_CLASS), self.default_response_class
+        )
         given["generate_unique_id_function"] = first_given(
-            given.get("generate_unique_id_function", DEFAULT_FUNCTION), self.generate_unique_id_function
+            given.get("generate_unique_id_function", DEFAULT_UNIQUE_ID), self.generate_unique_id_function
         )
         given["strict_content_type"] = first_given(
             given.get("strict_content_type", DEFAULT_STRICT), self.strict_content_type
         )
-        given["form_limits"] = {**self.form_limits, **check_form_limits(given.get("form_limits"))}
+        given["form_limits"] = {**self.form_limits, **(given.get("form_limits") or {})} or None
         given["dependency_overrides_provider"] = self.dependency_overrides_provider
         self._view.append(route_class(self.prefix + path, endpoint=endpoint, **given))
 
@@ -274,7 +282,7 @@ class APIRouter(Operations, Router):
         methods: Collection[str] | None = None,
         name: str | None = None,
         include_in_schema: bool = True,
-    ) -> Decorator[DecoratedCallable]:
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Add a plain route, to a function from request to response. Its path is the whole path."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
@@ -306,22 +314,14 @@ class APIRouter(Operations, Router):
                 if isinstance(route, PathRoute) and not route.path:
                     raise DefinitionError(f"Prefix and path cannot be both empty (path operation: {route.name})")
         included = IncludedRouter(self, router, options)
+        if included.has_params:
+            included.routes()  # reads the signatures again, in which mistakes should show now
         router._including.append(ref(self))
         self._view.include(included)
         self.lifespan_context = _one_in_the_other(self.lifespan_context, router)
 
     def _includes(self, router: "APIRouter") -> bool:
-        return any(
-            included.router is router or included.router._includes(router) for included in self._view.included
-        )
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        self._view.refresh()
-        return super().url_path_for(name, **path_params)
-
-    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self._view.refresh()
-        await super().lifespan(scope, receive, send)
+        return any(included.router is router or included.router._includes(router) for included in self._view.included)
 
     @asynccontextmanager
     async def _events(self, app: Any) -> AsyncIterator[None]:
@@ -337,7 +337,7 @@ class APIRouter(Operations, Router):
         (self.on_startup if event_type == "startup" else self.on_shutdown).append(func)
 
     @deprecated(ON_EVENT)
-    def on_event(self, event_type: str) -> Decorator[DecoratedCallable]:
+    def on_event(self, event_type: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Add a function for "startup" or "shutdown"."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:

@@ -6,19 +6,19 @@ has its own values for what inclusion changes, and shares everything else with t
 keeps in it. Effective routes are made once, when somebody looks at them after a change.
 """
 
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
-from portico.asgi import ASGIApp
-from portico.web.datastructures import Default, DefaultPlaceholder
+from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.web.datastructures import DefaultPlaceholder, URLPath
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
 from portico.web.plan.forms import FormLimits, check_form_limits
-from portico.web.responses import JSONResponse
 from portico.web.routing.api import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_UNIQUE_ID,
     APIRoute,
     APIWebSocketRoute,
     check_max_body_size,
@@ -29,10 +29,9 @@ from portico.web.routing.frontend import FrontendRoute
 from portico.web.routing.layers import FormLimited, RouterLayers
 from portico.web.routing.mounts import BELOW, Host, Mount
 from portico.web.routing.operations import IncludeOptions
-from portico.web.routing.paths import Template
+from portico.web.routing.paths import Template, replace_params
 from portico.web.routing.router import Router
-from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute
-from portico.web.utils import generate_unique_id
+from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
 
 if TYPE_CHECKING:
     from portico.web.routing.apirouter import APIRouter
@@ -78,13 +77,19 @@ class Shared:
         return getattr(route.original_route, self.name)
 
 
-@functools.cache
+_effective_classes: dict[type, type[BaseRoute]] = {}
+
+
 def _effective_class(route_class: type[BaseRoute]) -> type[BaseRoute]:
+    known = _effective_classes.get(route_class)
+    if known is not None:
+        return known
     names: dict[str, Any] = {"__module__": route_class.__module__, "__qualname__": route_class.__qualname__}
     for name in dir(route_class):
         if name not in OWN and not name.startswith("__") and not hasattr(getattr_static(route_class, name), "__get__"):
             names[name] = Shared(name)
-    return type(route_class.__name__, (EffectiveRoute, route_class), names)
+    made = _effective_classes[route_class] = type(route_class.__name__, (EffectiveRoute, route_class), names)
+    return made
 
 
 def _effective(route: BaseRoute, values: dict[str, Any]) -> BaseRoute:
@@ -93,6 +98,41 @@ def _effective(route: BaseRoute, values: dict[str, Any]) -> BaseRoute:
     vars(made).update(values)
     vars(made)["original_route"] = getattr(route, "original_route", route)
     return made
+
+
+class RouteBelow(BaseRoute):
+    """A route that decides for itself, below a prefix, which it does not see.
+
+    Args:
+        prefix: The prefix, "" for none.
+        route: The route.
+        app: What handles its requests.
+    """
+
+    def __init__(self, prefix: str, route: BaseRoute, app: ASGIApp) -> None:
+        self.original_route = getattr(route, "original_route", route)
+        self.route = route
+        self.app = app
+        self.prefix = Mount(prefix, app=app)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if not self.prefix.path:
+            return self.route.matches(scope)
+        match, outer = self.prefix.matches(scope)
+        if match is Match.NONE:
+            return match, outer
+        match, inner = self.route.matches({**scope, **outer})
+        return match, {**outer, "endpoint": self.original_route, **inner}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        ours = {key: path_params[key] for key in self.prefix.param_convertors if key in path_params}
+        theirs = {key: value for key, value in path_params.items() if key not in ours}
+        url = self.route.url_path_for(name, **theirs)
+        path, _ = replace_params(self.prefix.path_format, self.prefix.param_convertors, {**ours, "path": ""})
+        return URLPath(path=path.rstrip("/") + str(url), protocol=url.protocol, host=url.host)
 
 
 class IncludedRouter:
@@ -114,9 +154,9 @@ class IncludedRouter:
         self.callbacks = [*parent.callbacks, *(options.get("callbacks") or ())]
         self.deprecated = options.get("deprecated") or parent.deprecated
         self.include_in_schema = parent.include_in_schema and options.get("include_in_schema", True)
-        given_class = options.get("default_response_class", Default(JSONResponse))
+        given_class = options.get("default_response_class", DEFAULT_RESPONSE_CLASS)
         self.default_response_class = first_given(given_class, parent.default_response_class)
-        given_function = options.get("generate_unique_id_function", DefaultPlaceholder(generate_unique_id))
+        given_function = options.get("generate_unique_id_function", DEFAULT_UNIQUE_ID)
         self.generate_unique_id_function = first_given(given_function, parent.generate_unique_id_function)
         self.strict_content_type = parent.strict_content_type
         self.provider = parent.dependency_overrides_provider
@@ -130,7 +170,7 @@ class IncludedRouter:
         self.shown: list[BaseRoute] = []
         self._made: dict[int, tuple[BaseRoute, BaseRoute]] = {}
         self._made_frontends: dict[int, tuple[FrontendRoute, FrontendRoute]] = {}
-        self._has_params = bool(Template(self.prefix).param_convertors)
+        self.has_params = bool(Template(self.prefix).param_convertors)
 
     def routes(self) -> list[BaseRoute]:
         """Return the effective routes, as things are now."""
@@ -149,15 +189,16 @@ class IncludedRouter:
             known = self._made_frontends.get(id(route))
             if known is None:
                 included = route.included(self.prefix, self.dependencies, self.provider)
-                included.handle = self._around(included.handle)  # type: ignore[method-assign]
+                included.handle = self._around(included.handle)  # type: ignore[method-assign, assignment]
                 known = self._made_frontends[id(route)] = route, included
             yield known[1]
 
-    def remove(self, effective: BaseRoute) -> None:
-        """Show a route no more: the including router has dropped it, or has it by itself from now on."""
-        for key, (route, made) in self._made.items():
-            if made is effective:
+    def keep(self, kept: Collection[int]) -> None:
+        """Show only the effective routes with these identities, and what is added to the router later."""
+        for key, (route, effective) in self._made.items():
+            if id(effective) not in kept:
                 self.removed[key] = route
+        self.shown = [route for route in self.shown if id(route) in kept]
 
     def _include(self, route: BaseRoute) -> BaseRoute:
         match route:
@@ -177,7 +218,7 @@ class IncludedRouter:
             case Host():
                 app = Router([Mount(self.prefix, app=route.app)]) if self.prefix else route.app
                 return _effective(route, {"app": self._around(app)})
-        return route  # one that decides for itself, about paths that it knows
+        return RouteBelow(self.prefix, route, self._around(route.handle))
 
     def _location(self, path: str, below: str = "") -> dict[str, Any]:
         path = self.prefix + path
@@ -239,7 +280,7 @@ class IncludedRouter:
 
     def _dependant(self, route: APIRoute | APIWebSocketRoute, path_format: str, dependencies: list[Depends]) -> Any:
         """Return what the endpoint wants; its signature is only read again where the prefix has parameters."""
-        if self._has_params:
+        if self.has_params:
             return read_signature(path_format, route.endpoint, dependencies)
         dependant = route.dependant
         before = read_dependencies(path_format, self.dependencies)
@@ -296,10 +337,9 @@ def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[
     for route in routes:
         if isinstance(route, RouteContext):
             yield route
-        elif isinstance(route, EffectiveRoute):
-            yield RouteContext(route.original_route, route)
         else:
-            yield RouteContext(route)
+            original = getattr(route, "original_route", None)
+            yield RouteContext(route) if original is None else RouteContext(original, route)
 
 
 def first_given(*values: Any) -> Any:

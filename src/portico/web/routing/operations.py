@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Tags = Sequence[str | Enum]
 Responses = dict[int | str, dict[str, Any]]
-Decorator = Callable[[DecoratedCallable], DecoratedCallable]
 
 
 class OperationOptions(TypedDict, total=False):
@@ -134,7 +133,9 @@ class Operations:
         """Add a path operation without a decorator."""
         raise NotImplementedError
 
-    def api_route(self, path: str, **options: Unpack[MethodOptions]) -> Decorator[DecoratedCallable]:
+    def api_route(
+        self, path: str, **options: Unpack[MethodOptions]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer several methods; GET by default."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
@@ -143,35 +144,39 @@ class Operations:
 
         return decorate
 
-    def get(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def get(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer GET, and HEAD with it."""
         return self.api_route(path, methods=["GET"], **options)
 
-    def put(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def put(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer PUT."""
         return self.api_route(path, methods=["PUT"], **options)
 
-    def post(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def post(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer POST."""
         return self.api_route(path, methods=["POST"], **options)
 
-    def delete(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def delete(
+        self, path: str, **options: Unpack[OperationOptions]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer DELETE."""
         return self.api_route(path, methods=["DELETE"], **options)
 
-    def options(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def options(
+        self, path: str, **options: Unpack[OperationOptions]
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer OPTIONS."""
         return self.api_route(path, methods=["OPTIONS"], **options)
 
-    def head(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def head(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer HEAD, before what a GET of the same path would."""
         return self.api_route(path, methods=["HEAD"], **options)
 
-    def patch(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def patch(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer PATCH."""
         return self.api_route(path, methods=["PATCH"], **options)
 
-    def trace(self, path: str, **options: Unpack[OperationOptions]) -> Decorator[DecoratedCallable]:
+    def trace(self, path: str, **options: Unpack[OperationOptions]) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer TRACE."""
         return self.api_route(path, methods=["TRACE"], **options)
 
@@ -188,7 +193,7 @@ class Operations:
 
     def websocket(
         self, path: str, name: str | None = None, *, dependencies: "Sequence[Depends] | None" = None
-    ) -> Decorator[DecoratedCallable]:
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Hold the conversations on a path, with a typed function of a WebSocket."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
@@ -203,7 +208,7 @@ class Operations:
         """Add a plain function of a WebSocket. The path is the whole path."""
         raise NotImplementedError
 
-    def websocket_route(self, path: str, name: str | None = None) -> Decorator[DecoratedCallable]:
+    def websocket_route(self, path: str, name: str | None = None) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Hold the conversations on a path, with a plain function of a WebSocket. The path is the whole path."""
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:

@@ -226,7 +226,9 @@ class Route(PathRoute):
         child_scope = self._read(scope)
         if child_scope is None:
             return Match.NONE, {}
-        if self.methods and scope["method"] not in self.methods:
+        method = scope["method"]
+        # HEAD comes with GET, also for those typed routes that do not list it.
+        if self.methods and method not in self.methods and not (method == "HEAD" and "GET" in self.methods):
             return Match.PARTIAL, child_scope
         return Match.FULL, child_scope
 

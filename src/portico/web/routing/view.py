@@ -6,6 +6,7 @@ together goes on to show what is added to it later.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from portico.web.routing.inclusion import IncludedRouter
@@ -63,45 +64,58 @@ class RouteView(RouteList):
         if not self.stale:
             return
         self.stale = False
-        routes: list[BaseRoute] = []
-        for entry in self.entries:
-            if isinstance(entry, IncludedRouter):
-                routes += entry.routes()
-            else:
-                routes.append(entry)
+        try:
+            routes: list[BaseRoute] = []
+            for entry in self.entries:
+                if isinstance(entry, IncludedRouter):
+                    routes += entry.routes()
+                else:
+                    routes.append(entry)
+        except BaseException:
+            self.stale = True
+            raise
         list.__setitem__(self, slice(None), routes)
 
     def follow(self) -> None:
-        """Make the entries those that the list is worked out of as somebody has changed it."""
+        """Make the entries those that the list is worked out of as somebody has changed it.
+
+        A router whose routes are no longer together keeps its place for what is added to it later, while each of those
+        that it has now becomes an entry of its own. One whose routes were all taken out is gone.
+        """
+        places: dict[int, list[int]] = {}
         owners = {id(route): included for included in self.included for route in included.shown}
-        shown: dict[int, list[int]] = {id(included): [] for included in owners.values()}
         for place, route in enumerate(self):
             if id(route) in owners:
-                shown[id(owners[id(route)])].append(place)
-        linked = {id(included) for included in owners.values() if self._is_linked(included, shown[id(included)])}
+                places.setdefault(id(owners[id(route)]), []).append(place)
         entries: list[Entry] = []
+        linked = {id(owner) for owner in owners.values() if self._is_linked(owner, places.get(id(owner)))}
         for place, route in enumerate(self):
             owner = owners.get(id(route))
             if owner is None or id(owner) not in linked:
                 entries.append(route)
-            if owner is not None and place == (shown[id(owner)][0] if id(owner) in linked else shown[id(owner)][-1]):
+            if owner is not None and place == places[id(owner)][-1]:
                 entries.append(owner)
+        for number, entry in enumerate(self.entries):
+            if isinstance(entry, IncludedRouter) and not entry.shown:
+                entries.insert(_after(self.entries[:number], entries), entry)
         for included in self.included:
-            kept = {id(self[place]) for place in shown.get(id(included), ())} if id(included) in linked else set()
-            for route in list(included.shown):
-                if id(route) not in kept:
-                    included.remove(route)
-            if not included.shown:
-                entries.append(included)  # it has no routes yet
+            kept = {id(self[place]) for place in places[id(included)]} if id(included) in linked else set()
+            included.keep(kept)
         self.entries = entries
 
-    def _is_linked(self, included: IncludedRouter, places: list[int]) -> bool:
+    def _is_linked(self, included: IncludedRouter, places: list[int] | None) -> bool:
         """Tell whether the routes of a router that are left are together and in their order."""
-        if not places or places[-1] - places[0] != len(places) - 1 or places != sorted(places):
+        if not places or places[-1] - places[0] != len(places) - 1:
             return False
         order = {id(route): number for number, route in enumerate(included.shown)}
         numbers = [order[id(self[place])] for place in places]
-        return all(one < other for one, other in zip(numbers, numbers[1:], strict=False))
+        return all(one < other for one, other in pairwise(numbers))
+
+
+def _after(before: list[Entry], entries: list[Entry]) -> int:
+    """Return the place after the last of some entries that is still there."""
+    known = {id(entry) for entry in before}
+    return max((place + 1 for place, entry in enumerate(entries) if id(entry) in known), default=0)
 
 
 def _followed(name: str) -> Callable[..., Any]:

@@ -24,7 +24,6 @@ class APIKeyBase(SecurityBase):
     model: "APIKey"
     _location: "APIKeyIn | Literal['query', 'header', 'cookie']"
     _name: str = ""  # of a subclass that makes its own model; see `_key_name`
-    _description: str | None = None
 
     def __init__(
         self,
@@ -36,9 +35,7 @@ class APIKeyBase(SecurityBase):
     ) -> None:
         self._location = location
         self._name = name
-        self._description = description
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        self._describe(scheme_name, description, auto_error)
 
     def _make_model(self) -> "APIKey":
         from portico.web.openapi.schemes import APIKey

@@ -19,6 +19,12 @@ class SecurityBase:
 
     scheme_name: str
     auto_error: bool = True
+    _description: str | None = None
+
+    def _describe(self, scheme_name: str | None, description: str | None, auto_error: bool) -> None:
+        self.scheme_name = scheme_name or type(self).__name__
+        self._description = description
+        self.auto_error = auto_error
 
     @cached_property
     def model(self) -> "SecurityBaseModel":

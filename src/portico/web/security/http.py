@@ -1,5 +1,6 @@
 """The schemes of HTTP's Authorization field: Basic, Bearer, Digest, or one of your own."""
 
+import re
 from base64 import b64decode
 from typing import TYPE_CHECKING, Literal
 
@@ -13,6 +14,8 @@ from portico.web.security.utils import get_authorization_scheme_param
 if TYPE_CHECKING:
     from portico.web.openapi.schemes import HTTPBase as HTTPBaseModel
     from portico.web.openapi.schemes import HTTPBearer as HTTPBearerModel
+
+CONTROLS = re.compile("[\0-\x1f\x7f-\x9f]")
 
 
 class HTTPBasicCredentials(BaseModel):
@@ -43,7 +46,6 @@ class HTTPBase(SecurityBase):
 
     model: "HTTPBaseModel"
     _scheme: str = ""
-    _description: str | None = None
 
     def __init__(
         self,
@@ -55,11 +57,6 @@ class HTTPBase(SecurityBase):
     ) -> None:
         self._scheme = scheme
         self._describe(scheme_name, description, auto_error)
-
-    def _describe(self, scheme_name: str | None, description: str | None, auto_error: bool) -> None:
-        self._description = description
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
 
     def _make_model(self) -> "HTTPBaseModel":
         from portico.web.openapi.schemes import HTTPBase as HTTPBaseModel
@@ -138,7 +135,7 @@ class HTTPBasic(HTTPBase):
         except ValueError:  # of both steps, and of text that is not ASCII
             raise self.make_not_authenticated_error() from None
         username, colon, password = text.partition(":")
-        if not colon or not text.isprintable():  # RFC 7617 §2: neither part has control characters
+        if not colon or CONTROLS.search(text):  # RFC 7617 §2: neither part has control characters
             raise self.make_not_authenticated_error()
         return HTTPBasicCredentials(username=username, password=password)
 

@@ -86,7 +86,6 @@ class OAuth2(SecurityBase):
 
     model: "OAuth2Model"
     _flows: dict[str, dict[str, Any]]
-    _description: str | None = None
 
     def __init__(
         self,
@@ -101,11 +100,6 @@ class OAuth2(SecurityBase):
             self._flows = {}
         else:
             self.model = self._model_of(flows)  # now, so that a mistake in it is seen here
-
-    def _describe(self, scheme_name: str | None, description: str | None, auto_error: bool) -> None:
-        self._description = description
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
 
     def _make_model(self) -> "OAuth2Model":
         return self._model_of(self._flows)

@@ -23,7 +23,6 @@ class OpenIdConnect(SecurityBase):
 
     model: "OpenIdConnectModel"
     _url: str = ""
-    _description: str | None = None
 
     def __init__(
         self,
@@ -34,9 +33,7 @@ class OpenIdConnect(SecurityBase):
         auto_error: bool = True,
     ) -> None:
         self._url = openIdConnectUrl
-        self._description = description
-        self.scheme_name = scheme_name or type(self).__name__
-        self.auto_error = auto_error
+        self._describe(scheme_name, description, auto_error)
 
     def _make_model(self) -> "OpenIdConnectModel":
         from portico.web.openapi.schemes import OpenIdConnect as OpenIdConnectModel
