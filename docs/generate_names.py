@@ -42,6 +42,8 @@ def modules(peer: str) -> str:
         )
     lines += ["", "| not there | why, or what instead |", "|---|---|"]
     lines += [f"| {codes(each['names'].split())} | {each['why']} |" for each in names["absent"]]
+    lines += ["", "| parameter not there | why, or what instead |", "|---|---|"]
+    lines += [f"| {codes(each['names'].split())} | {each['why']} |" for each in names["parameters"]]
     return "\n".join(lines) + "\n"
 
 
@@ -50,10 +52,15 @@ def options(peer: str) -> str:
     lines = [f"| {TITLES[peer]} | Portico | |", "|---|---|---|"]
     for row in PEERS[peer]["options"]:
         theirs, ours = row["theirs"].split(), row.get("ours", "").split()
-        here = "the same" if theirs == ours else codes(map(flag, ours)) or "no"
-        spelt = theirs if peer == "gunicorn" else [f"--{name.replace('_', '-')}" for name in theirs]
+        here = "the same" if theirs == ours else codes(map(flag, ours))
+        spelt = theirs if peer == "gunicorn" else [spelling(peer, name) for name in theirs]
         lines.append(f"| {codes(spelt)} | {here} | {row.get('says', '')} |")
     return "\n".join(lines) + "\n"
+
+
+def spelling(peer: str, option: str) -> str:
+    """Return how an option of a peer is written on its command line."""
+    return str(PEERS[peer].get("spelt", {}).get(option, f"--{option.replace('_', '-')}"))
 
 
 def flag(setting: str) -> str:

@@ -4,10 +4,12 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import runpy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Unpack, get_args, get_origin
 
 import pytest
 from tests.served import ROOT
@@ -16,6 +18,12 @@ from portico.server.config import SETTINGS
 
 NAMES = SimpleNamespace(**runpy.run_path(str(ROOT / "docs" / "generate_names.py")))
 FRAMEWORKS = ("starlette", "fastapi")
+# Annotations may be of modules that only type checkers import.
+LAZY: dict[str, Any] = {}
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    LAZY["annotation_format"] = annotationlib.Format.FORWARDREF
 
 
 def table_of(peer: str) -> dict[str, Any]:
@@ -97,6 +105,58 @@ def test_what_is_said_to_be_here_is_here_and_the_rest_is_not(peer: str) -> None:
     assert [each["names"] for each in table["absent"] if not each["why"]] == []
 
 
+def found(package: str, name: str) -> Any:
+    module, _, last = name.rpartition(".")
+    return getattr(importlib.import_module(NAMES.joined(package, module)), last)
+
+
+def parameters(function: Any) -> set[str]:
+    """Return the names of what a callable takes; `**` where it takes any, those of a TypedDict where it unpacks one."""
+    try:
+        signature = inspect.signature(function, **LAZY)
+    except (TypeError, ValueError):  # written in C, or no function
+        return set()
+    names: set[str] = set()
+    for each in signature.parameters.values():
+        if each.kind is not each.VAR_KEYWORD:
+            names.add(each.name)
+        elif get_origin(each.annotation) is Unpack:
+            options = get_args(each.annotation)[0]
+            names |= options.__required_keys__ | options.__optional_keys__
+        else:
+            names.add("**")
+    return names
+
+
+def calls_of(item: Any) -> dict[str, Any]:
+    """Return what can be called of a name: itself, or the constructor and the public methods of a class."""
+    if not inspect.isclass(item):
+        return {"": item}
+    methods = {f".{name}": method for name, method in inspect.getmembers(item, callable) if not name.startswith("_")}
+    return {"": item.__init__, **methods}
+
+
+def is_of(item: Any, package: str) -> bool:
+    return str(getattr(item, "__module__", "")).partition(".")[0] == package
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of a peer's deprecated modules
+@pytest.mark.parametrize("peer", FRAMEWORKS)
+def test_every_parameter_of_a_frameworks_functions_and_methods_is_taken_but_those_listed(peer: str) -> None:
+    table = table_of(peer)
+    missing = set()
+    for old, new in [*((name, name) for name in names_in(table, "same")), *table["renamed"].items()]:
+        theirs, ours = found(peer, old), found("portico.web", new)
+        if callable(theirs) and is_of(theirs, peer):
+            here = calls_of(ours)
+            for method, function in calls_of(theirs).items():
+                taken = parameters(here.get(method)) if is_of(function, peer) else set()
+                if taken and "**" not in taken:
+                    left = parameters(function) - taken - {"args", "kwargs", "**"}
+                    missing |= {f"{old}{method}({name})" for name in left}
+    assert missing == {name for each in table["parameters"] for name in each["names"].split()}
+
+
 def options_of(peer: str) -> set[str]:
     if peer == "uvicorn":
         return {option.name for option in importlib.import_module("uvicorn.main").main.params}
@@ -110,6 +170,13 @@ def test_every_option_of_a_server_is_in_the_table_and_leads_to_a_setting_or_says
     assert sorted(listed) == sorted(options_of(peer))
     assert [name for row in rows for name in row.get("ours", "").split() if name not in SETTINGS] == []
     assert [row for row in rows if not row.get("ours") and not row.get("says")] == []
+
+
+def test_uvicorns_options_are_spelt_as_it_spells_them() -> None:
+    rows = table_of("uvicorn")["options"]
+    spelt = {NAMES.spelling("uvicorn", name) for row in rows for name in row["theirs"].split()} - {"APP"}
+    parameters = importlib.import_module("uvicorn.main").main.params
+    assert spelt - {each for option in parameters for each in option.opts} == set()
 
 
 @pytest.mark.parametrize("peer", NAMES.PEERS)

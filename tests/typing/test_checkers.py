@@ -34,8 +34,8 @@ TIMEOUT_S = 300
 def problems(reports: Iterable[tuple[str, int, str, str]], checker: int) -> list[str]:
     """Return the reports (file, line, message, rule) of lines that are right, and the mistakes without theirs."""
     found = defaultdict[str, list[tuple[str, str]]](list)
-    for file, number, message, rule in reports:
-        found[f"{Path(file).name}:{number}"].append((rule, message))
+    for name, number, message, rule in reports:
+        found[f"{Path(name).name}:{number}"].append((rule, message))
     missed = []
     for file in FILES:
         for number, line in enumerate(file.read_text().splitlines(), 1):

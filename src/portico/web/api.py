@@ -208,8 +208,9 @@ class Portico(Operations, Application):
 
         One that was put into `openapi_schema` is left alone.
         """
+        routes, webhooks = self.routes, self.webhooks.routes
         built, changes = self._built_schema
-        now = len(self.routes) and self.router.changes + self.webhooks.changes
+        now = self.router.changes + self.webhooks.changes
         if not self.openapi_schema or (self.openapi_schema is built and changes != now):
             from portico.web.openapi.utils import get_openapi
 
@@ -222,8 +223,8 @@ class Portico(Operations, Application):
                 terms_of_service=self.terms_of_service,
                 contact=self.contact,
                 license_info=self.license_info,
-                routes=self.routes,
-                webhooks=self.webhooks.routes,
+                routes=routes,
+                webhooks=webhooks,
                 tags=self.openapi_tags,
                 servers=self.servers,
                 separate_input_output_schemas=self.separate_input_output_schemas,

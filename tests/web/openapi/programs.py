@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json, computed_field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json, RootModel, WithJsonSchema, computed_field
 
 T = TypeVar("T")
 Framework = Any
@@ -20,6 +20,10 @@ class Size(enum.Enum):
 
     small = "s"
     large = "l"
+
+
+class Tag(enum.StrEnum):
+    b = "b"
 
 
 class Owner(BaseModel):
@@ -344,4 +348,62 @@ def same_names(web: Framework, App: Any) -> Any:
     return app
 
 
-PROGRAMS = (parameters, bodies, results, dependencies, routers, one_schema, same_names)
+def oddities(web: Framework, App: Any) -> Any:
+    app = App()
+
+    class Coded(BaseModel):
+        model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", title="In base 64")
+
+        data: bytes = Field(b"x", max_length=9)
+        either: Annotated[Owner, WithJsonSchema({"type": "string"})] | None = None
+
+    class Deferred(BaseModel):
+        model_config = ConfigDict(defer_build=True)
+
+        name: str
+
+    @dataclasses.dataclass
+    class Shape:
+        corners: list[Point] = dataclasses.field(default_factory=list)
+        inner: Coded | None = None
+
+        @computed_field
+        def size(self) -> int:
+            return len(self.corners)
+
+    class Node(RootModel[dict[str, "Node | int"]]):
+        """A tree."""
+
+    @app.post("/coded")
+    def coded(given: Coded, hidden: Annotated[Item, WithJsonSchema({"type": "object"})]) -> Coded: ...
+
+    @app.post("/deferred")
+    def deferred(given: Deferred, query: Annotated[Deferred, web.Query()]) -> list[Deferred]: ...
+
+    @app.post("/shape")
+    def shape(given: Shape) -> dict[Size, Shape]: ...
+
+    @app.post("/tree")
+    def tree(given: Node) -> tuple[Node, int] | None: ...
+
+    @app.get("/defaults")
+    def defaults(
+        a: bool = False,
+        b: Annotated[float, web.Query()] = 2,
+        c: decimal.Decimal = decimal.Decimal("0.10"),
+        d: Annotated[list[Size], web.Query()] = [Size.small],  # noqa: B006
+        e: Annotated[datetime.date | None, web.Query(example="2026-01-01")] = None,
+        *,
+        f: Annotated[str, web.Query(default_factory=lambda: "made")],
+        g: Annotated[frozenset[int], web.Query(max_length=3)] = frozenset({1}),
+    ) -> None: ...
+
+    @app.put("/both", tags=["a", Tag.b], deprecated=True)
+    @app.post("/both", name="Another name", description="Not the *docstring*")
+    def both(given: Annotated[Any, web.Body(media_type="application/x-own")] = None) -> Annotated[int, Field(ge=1)]:
+        """The docstring."""
+
+    return app
+
+
+PROGRAMS = (parameters, bodies, results, dependencies, routers, one_schema, same_names, oddities)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from tests.web.openapi.programs import PROGRAMS
 
 import portico.web
-from portico.web import APIRouter, Body, Depends, Portico
+from portico.web import APIRouter, Body, Depends, Portico, Query
 from portico.web.openapi.utils import get_openapi, validation_error_response_definition
 from portico.web.routing import iter_route_contexts
 from portico.web.security import HTTPBearer
@@ -180,6 +180,18 @@ def test_examples_may_be_anything_that_json_can_hold_after_encoding() -> None:
 
     content = app.openapi()["paths"]["/"]["post"]["requestBody"]["content"]["application/json"]
     assert content["examples"] == {"one": {"value": {"name": "x"}}}
+
+
+def test_there_may_be_more_models_of_parameters_than_a_cache_holds() -> None:
+    app = Portico()
+    for number in range(140):
+        model = type("Filter", (BaseModel,), {"__annotations__": {f"q{number}": int}})
+
+        def endpoint(filter: Annotated[model, Query()]) -> None: ...  # type: ignore[valid-type]
+
+        app.add_api_route(f"/{number}", endpoint)
+    paths = app.openapi()["paths"]
+    assert [path["get"]["parameters"][0]["name"] for path in paths.values()] == [f"q{n}" for n in range(140)]
 
 
 def test_the_document_is_built_again_only_for_new_routes() -> None:

@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -88,6 +90,26 @@ def test_the_document_is_encoded_once(client: TestClient) -> None:
     first, second = client.get("/openapi.json"), client.get("/openapi.json")
     assert first.content == second.content
     assert first.headers["content-type"] == "application/json"
+
+
+def test_the_first_document_is_made_while_the_loop_goes_on() -> None:
+    app = Portico()
+    threads: list[int] = []
+    make = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        threads.append(threading.get_ident())
+        return make()
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+    @app.get("/loop")
+    async def loop() -> int:
+        return threading.get_ident()
+
+    with TestClient(app) as client:
+        client.get("/openapi.json")
+        assert threads[0] != client.get("/loop").json()
 
 
 def test_who_has_the_document_gets_it_no_second_time(client: TestClient) -> None:

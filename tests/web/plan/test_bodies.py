@@ -232,7 +232,24 @@ def test_the_body_may_be_a_struct() -> None:
     def endpoint(point: Point) -> None: ...
 
     assert value(endpoint, b'{"x": 1}') == Point(1)
-    assert wrong(endpoint, b'{"x": "a"}')[0][1][0] == "body"
+    assert wrong(endpoint, b'{"x": "a"}') == [("msgspec", ("body", "x"))]
+    assert wrong(endpoint, b"{}") == [("missing", ("body", "x"))]
+
+
+def test_structs_may_be_within_the_body() -> None:
+    class Point(msgspec.Struct):
+        x: int
+
+    def endpoint(many: list[Point], named: dict[str, Point], maybe: Point | None = None) -> None: ...
+
+    got = gather(endpoint, b'{"many": [{"x": 1}], "named": {"a": {"x": 2}}}')
+    assert got.values == [{"many": [Point(1)], "named": {"a": Point(2)}, "maybe": None}]
+    got = gather(endpoint, b'{"many": [{"x": null}], "named": {"a": 1}, "maybe": {}}')
+    assert [error["loc"] for error in got.errors[0] or []] == [
+        ("body", "many", 0, "x"),
+        ("body", "named", "a"),
+        ("body", "maybe", "x"),
+    ]
 
 
 def test_strict_models_are_as_strict_as_with_decoded_values() -> None:

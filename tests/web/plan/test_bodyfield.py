@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
+import msgspec
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from portico.web import Body, Depends, File, Form, UploadFile, params
@@ -132,6 +133,17 @@ def test_files_and_bytes_are_described() -> None:
     def endpoint(file: UploadFile, data: Annotated[bytes, File()]) -> None: ...
 
     assert schema_of(endpoint)["required"] == ["file", "data"]
+
+
+def test_structs_are_members_too() -> None:
+    class Point(msgspec.Struct):
+        x: int
+
+    def endpoint(point: Point, points: list[Point], maybe: Point | None = None) -> None: ...
+
+    schema = schema_of(endpoint)
+    assert schema["required"] == ["point", "points"]
+    assert schema["$defs"]["Point"]["properties"] == {"x": {"title": "X", "type": "integer"}}
 
 
 # Forms with models in them

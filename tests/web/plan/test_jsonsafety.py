@@ -295,7 +295,7 @@ def plain(value: Any) -> Any:
     return type(value), repr(value)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(TYPES, st.lists(JSON_TEXTS, min_size=1, max_size=8))
 def test_what_is_valid_from_the_bytes_is_the_same_as_decoded(annotation: Any, texts: list[str]) -> None:
     field = field_of(annotation)

@@ -171,6 +171,20 @@ def test_events_run_once_also_where_the_router_is_included() -> None:
     assert seen[3:] == ["router down", "down"]
 
 
+def test_the_lifespan_of_a_router_runs_once_however_often_it_is_included() -> None:
+    seen = []
+    shared = APIRouter(on_startup=[lambda: seen.append("up")])
+    one, two = APIRouter(), APIRouter()
+    one.include_router(shared, prefix="/a")
+    one.include_router(shared, prefix="/b")
+    two.include_router(shared)
+    app = Portico(openapi_url=None)
+    app.include_router(one, prefix="/one")
+    app.include_router(two, prefix="/two")
+    with TestClient(app):
+        assert seen == ["up"]
+
+
 def test_on_event_is_deprecated_and_works() -> None:
     seen = []
     router = APIRouter()

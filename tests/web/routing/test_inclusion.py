@@ -1,6 +1,7 @@
 """Included routers: the flat view, what inclusion adds, changes afterwards."""
 
 import gc
+import random
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -602,3 +603,69 @@ def test_a_host_without_a_prefix_keeps_its_application() -> None:
     [route] = app.routes
     assert isinstance(route, Host)
     assert route.app is inner
+
+
+def test_an_endpoint_that_was_given_another_signature_is_read_again() -> None:
+    import inspect
+
+    def endpoint(**values: int) -> dict[str, int]:
+        return values
+
+    endpoint.__signature__ = inspect.Signature()  # type: ignore[attr-defined]
+    router = APIRouter()
+    router.get("/")(endpoint)
+    parameter = inspect.Parameter("number", inspect.Parameter.KEYWORD_ONLY, annotation=int)
+    endpoint.__signature__ = inspect.Signature([parameter])  # type: ignore[attr-defined]
+    app = bare()
+    app.include_router(router, prefix="/r")
+    client = TestClient(app)
+    assert client.get("/r/?number=3").json() == {"number": 3}
+    assert client.get("/r/").status_code == 422
+
+
+def test_views_in_classes_may_move_routes_from_router_to_router() -> None:
+    source = APIRouter()
+    source.get("/x")(ping)
+    target = APIRouter()
+    app = bare()
+    app.include_router(source, prefix="/api")
+    source.include_router(target, prefix="/moved")
+    for route in list(source.routes):
+        source.routes.remove(route)
+        target.routes.append(route)
+    assert paths(app) == ["/api/moved/x"]
+    assert TestClient(app).get("/api/moved/x").json() == "pong"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_the_list_shows_is_what_is_routed_whatever_was_done_to_it(seed: int) -> None:
+    chance = random.Random(seed)
+    app = bare()
+    routers: list[APIRouter] = [app.router]
+    client = TestClient(app)
+    for number in range(30):
+        router = chance.choice(routers)
+        match chance.choice(["add", "add", "include", "remove", "insert", "shuffle", "filter", "move"]):
+            case "add":
+                router.get(f"/{number}")(ping)
+            case "include":
+                other = APIRouter()
+                other.get(f"/{number}")(ping)
+                router.include_router(other, prefix=f"/p{number}")
+                routers.append(other)
+            case "remove" if router.routes:
+                router.routes.remove(chance.choice(router.routes))
+            case "insert":
+                router.routes.insert(chance.randrange(len(router.routes) + 1), APIRoute(f"/{number}", ping))
+            case "shuffle":
+                router.routes = chance.sample(router.routes, len(router.routes))
+            case "filter":
+                router.routes = [route for route in router.routes if chance.random() < 0.9]
+            case "move" if router.routes:
+                router.routes.append(router.routes.pop(0))
+        shown = paths(app)
+        assert len(shown) == len(set(shown))
+        for gone in (f"/{number}", f"/p{number}/{number}"):
+            assert (client.get(gone).status_code == 200) == (gone in shown)
+        for path in chance.sample(shown, min(3, len(shown))):
+            assert client.get(path).status_code == 200

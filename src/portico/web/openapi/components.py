@@ -48,22 +48,22 @@ class Schemas:
 
     def __init__(self, fields: Iterable[ModelField], *, separate: bool = True) -> None:
         self._separate = separate
-        fields = list(fields)
-        # Two fields of the same type share pydantic's schema object, and so their place here.
+        self._fields = list(fields)  # kept, for their identities are keys
+        self._keys: dict[int, tuple[int, Mode]] = {}
         inputs: dict[tuple[int, Mode], tuple[int, Mode, CoreSchema]] = {}
-        for field in fields:
-            schema = field.type_adapter.core_schema
-            mode = self._mode(field)
-            inputs.setdefault((id(schema), mode), (id(schema), mode, schema))
+        for field in self._fields:
+            schema, mode = field.type_adapter.core_schema, self._mode(field)
+            key = self._keys[id(field)] = (id(schema), mode)  # fields of one type may share one object
+            inputs.setdefault(key, (*key, schema))
         # Models within the fields are components too, even those that a schema of its own hides.
-        seen = {field.field_info.annotation for field in fields if _is_component(field.field_info.annotation)}
+        annotations = [field.field_info.annotation for field in self._fields]
+        whole = {annotation for annotation in annotations if _is_component(annotation)}
         for mode in ("validation", "serialization"):
-            for model in _models([field for field in fields if field.mode == mode]):
-                if model not in seen:
+            for model in _models([field for field in self._fields if field.mode == mode]):
+                if model not in whole:
                     schema = TypeAdapter(model).core_schema
                     own = mode if separate or _computes(model, schema) else "validation"
                     inputs.setdefault((id(schema), own), (id(schema), own, schema))
-        self._inputs = inputs  # they keep the schemas alive, whose identities are the keys
         generator = Generator(ref_template=REF_TEMPLATE)
         self._found, definitions = generator.generate_definitions(list(inputs.values()))
         self.definitions: dict[str, Schema] = {str(name): definition for name, definition in definitions.items()}
@@ -73,7 +73,7 @@ class Schemas:
 
     def of(self, field: ModelField, alias: str | None = None) -> Schema:
         """Return the schema of one of the fields; its title comes from the alias if it has no other."""
-        schema = self._found[id(field.type_adapter.core_schema), self._mode(field)].copy()
+        schema = self._found[self._keys[id(field)]].copy()
         if "$ref" in schema:
             return schema
         if alias is None:

@@ -18,22 +18,31 @@ Place = Literal["path", "query", "header", "cookie"]
 
 
 @dataclass(slots=True)
+class Declared:
+    """A parameter, or a model whose fields are parameters, with these parameters."""
+
+    field: ModelField
+    members: Sequence[ModelField]
+    is_model: bool
+
+
+@dataclass(slots=True)
 class Taken:
     """The parameters by the place that they come from, and the security schemes with the scopes asked of each."""
 
-    path: list[ModelField] = field(default_factory=list)
-    query: list[ModelField] = field(default_factory=list)
-    header: list[ModelField] = field(default_factory=list)
-    cookie: list[ModelField] = field(default_factory=list)
+    path: list[Declared] = field(default_factory=list)
+    query: list[Declared] = field(default_factory=list)
+    header: list[Declared] = field(default_factory=list)
+    cookie: list[Declared] = field(default_factory=list)
     security: list[tuple[SecurityBase, list[str]]] = field(default_factory=list)
 
-    def places(self) -> tuple[tuple[Place, list[ModelField]], ...]:
+    def places(self) -> tuple[tuple[Place, list[Declared]], ...]:
         """Return the places in the order of the document."""
         return ("path", self.path), ("query", self.query), ("header", self.header), ("cookie", self.cookie)
 
     def fields(self) -> list[ModelField]:
         """Return all parameters; the fields of a model that stands for several are parameters themselves."""
-        return [member for _, declared in self.places() for parent in declared for member in members(parent)]
+        return [member for _, place in self.places() for declared in place for member in declared.members]
 
 
 def taken_by(dependant: Dependant) -> Taken:
@@ -51,10 +60,10 @@ def _take(
     if key in seen:
         return
     seen.append(key)
-    taken.path += dependant.path_params
-    taken.query += dependant.query_params
-    taken.header += dependant.header_params
-    taken.cookie += dependant.cookie_params
+    taken.path += map(_declared, dependant.path_params)
+    taken.query += map(_declared, dependant.query_params)
+    taken.header += map(_declared, dependant.header_params)
+    taken.cookie += map(_declared, dependant.cookie_params)
     scopes = list(dict.fromkeys((*above, *dependant.oauth_scopes)))
     if not is_endpoint and (scheme := dependant.security_scheme) is not None:
         taken.security.append((scheme, scopes))
@@ -62,10 +71,9 @@ def _take(
         _take(dependency, scopes, taken, seen)
 
 
-def members(parent: ModelField) -> list[ModelField]:
-    """Return the fields of a model whose fields are parameters, or the parameter itself."""
+def _declared(parent: ModelField) -> Declared:
     model = parameter_model(parent)
-    return [parent] if model is None else model_fields(model)
+    return Declared(parent, [parent] if model is None else model_fields(model), is_model=model is not None)
 
 
 def parameters(taken: Taken, schemas: Schemas) -> list[dict[str, Any]]:
@@ -79,14 +87,16 @@ def parameters(taken: Taken, schemas: Schemas) -> list[dict[str, Any]]:
 
 
 def _all(taken: Taken, schemas: Schemas) -> Iterator[dict[str, Any]]:
-    for place, declared in taken.places():
-        for parent in declared:
+    for place, group in taken.places():
+        for declared in group:
+            parent = declared.field
             if not getattr(parent.field_info, "include_in_schema", True):
                 continue
-            model = parameter_model(parent)
-            optional = model is not None and parent.field_info.annotation is not model and not parent.required
+            # `Model | None` with a default may be absent as a whole.
+            is_union = declared.is_model and not isinstance(parent.field_info.annotation, type)
+            optional = is_union and not parent.required
             convert = getattr(parent.field_info, "convert_underscores", True)
-            for member in members(parent):
+            for member in declared.members:
                 yield _parameter(place, member, schemas, required=member.required and not optional, convert=convert)
 
 

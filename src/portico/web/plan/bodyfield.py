@@ -11,6 +11,7 @@ from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, create_model_field
 from portico.web.plan.forms import form_models, is_optional
 from portico.web.plan.formschemas import FormModelSchema, FormSchema
+from portico.web.plan.structs import with_structs
 
 __all__ = ["flat_body_params", "get_body_field", "should_embed"]
 
@@ -65,7 +66,9 @@ def get_body_field(body_params: Sequence[ModelField], name: str, embed: bool) ->
     if has_models:
         fields = [_numbered(field, number) for number, field in enumerate(body_params)]
         config = {"json_schema_extra": FormSchema(body_params)}
-    members: dict[str, Any] = {field.name: (field.field_info.annotation, field.field_info) for field in fields}
+    members: dict[str, Any] = {
+        field.name: (with_structs(field.field_info.annotation), field.field_info) for field in fields
+    }
     model: type[BaseModel] = create_model(f"Body_{name}", __config__=config, **members)
     if not embed:
         info = copy(first.field_info)

@@ -56,7 +56,7 @@ class Planned:
 
     def _with_overrides(self, overrides: Overrides) -> Plan:
         if self._overridden is None or self._overrides != overrides:
-            self._overridden = Plan(overridden(self.dependant, overrides), self.body)
+            self._overridden = Plan(overridden(self.dependant, overrides), self.body, self.dependant)
             self._overrides = dict(overrides)
         return self._overridden
 

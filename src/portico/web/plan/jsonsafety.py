@@ -2,8 +2,8 @@
 
 Bytes are the faster way in, but JSON has rules of its own there: strict types take a date that is text, bytes may be
 base64, a union prefers other choices, validators learn that the input is JSON. So the bytes go in only where every part
-of the schema is known to make no difference, and where nothing of the program's own would run twice when the body turns
-out to be invalid.
+of the schema is known to make no difference, and where no validator of the program's own would run twice when the body
+turns out to be invalid.
 """
 
 from collections.abc import Callable, Iterable

@@ -14,7 +14,7 @@ from typing import Any
 from portico.web.background import BackgroundTasks
 from portico.web.concurrency import run_in_threadpool
 from portico.web.connections import HTTPConnection
-from portico.web.plan.bodies import BodyPlan, should_embed
+from portico.web.plan.bodies import BodyPlan, flat_body_params, should_embed
 from portico.web.plan.callables import is_async_generator, is_coroutine, is_generator
 from portico.web.plan.cleanup import ThreadedExit, async_context, cleanup_of
 from portico.web.plan.dependant import Dependant
@@ -155,17 +155,23 @@ class Plan:
     Args:
         dependant: What the endpoint's signature was found to ask for, with all its dependencies.
         body: Makes the reader of the body from the places that want something of it.
+        registered: What the route was registered with, where `dependant` has overrides in it: clients go on to send
+            the body in the shape that this one asks for.
     """
 
     __slots__ = ("beside_endpoint", "body", "endpoint", "runs", "simple", "steps")
 
-    def __init__(self, dependant: Dependant, body: Callable[..., BodyPlan] = BodyPlan) -> None:
+    def __init__(
+        self, dependant: Dependant, body: Callable[..., BodyPlan] = BodyPlan, registered: Dependant | None = None
+    ) -> None:
         flat = _Flattening()
         flat.add(dependant)
         self.steps = flat.steps
         self.endpoint = flat.steps[-1]
-        fields = [field for _, some in flat.bodies for field in some]
-        self.body = body(flat.bodies, embed=should_embed(fields)) if fields else None
+        self.body: BodyPlan | None = None
+        if flat.bodies:
+            fields = flat_body_params(registered or dependant) or flat_body_params(dependant)
+            self.body = body(flat.bodies, embed=should_embed(fields))
         runs = _runs(flat.steps[:-1])
         # The dependencies that the endpoint's own visit to a thread begins with.
         self.beside_endpoint: tuple[Step, ...] = ()

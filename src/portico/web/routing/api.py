@@ -147,6 +147,7 @@ class APIRoute(Route):
 
     methods: set[str]
     dependant: Dependant
+    signature_read: tuple[Any, Any]
     stream_item_type: Any = None
     layers: Sequence[RouterLayers] = ()  # of the routers that the route is included with, the innermost first
 
@@ -173,6 +174,7 @@ class APIRoute(Route):
         check_max_body_size(self.max_body_size)
         self.form_limits = check_form_limits(options.get("form_limits"))
         self.dependant = read_signature(self.path_format, endpoint, self.dependencies)
+        self.signature_read = signature_of(endpoint)
         self._find_types(options.get("response_model", Default(None)))
 
     def _find_types(self, response_model: Any) -> None:
@@ -330,6 +332,7 @@ class APIWebSocketRoute(WebSocketRoute):
         self.dependencies = list(dependencies or ())
         self.dependency_overrides_provider = dependency_overrides_provider
         self.dependant = read_signature(self.path_format, endpoint, self.dependencies)
+        self.signature_read = signature_of(endpoint)
 
     @functools.cached_property
     def app(self) -> ASGIApp:  # type: ignore[override]
@@ -338,6 +341,11 @@ class APIWebSocketRoute(WebSocketRoute):
         for layer in self.layers:
             app = layer.around(app)
         return app
+
+
+def signature_of(endpoint: Callable[..., Any]) -> tuple[Any, Any]:
+    """Return what tells whether an endpoint is still the same: packages for views in classes give it another one."""
+    return endpoint, getattr(endpoint, "__signature__", None)
 
 
 def read_signature(path_format: str, endpoint: Callable[..., Any], dependencies: Sequence[Depends]) -> Dependant:

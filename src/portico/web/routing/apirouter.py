@@ -27,7 +27,7 @@ from portico.web.routing.api import (
 from portico.web.routing.frontend import FrontendRoute, FrontendRoutes, PathLike, check_directory
 from portico.web.routing.inclusion import IncludedRouter, first_given, first_not_none
 from portico.web.routing.layers import FormLimited, RouterLayers
-from portico.web.routing.lifespans import NotedLifespan, from_generator
+from portico.web.routing.lifespans import NotedLifespan, entered_once, from_generator
 from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
 from portico.web.routing.paths import RouteError
 from portico.web.routing.router import RouteList, Router
@@ -103,9 +103,7 @@ class APIRouter(Operations, Router):
         check_max_body_size(max_body_size)
         _check_prefix(prefix)
         self.form_limits = check_form_limits(form_limits)
-        layers = [*(middleware or ())]
-        if self.form_limits:
-            layers.insert(0, Middleware(FormLimited, self.form_limits))
+        outside = [Middleware(FormLimited, self.form_limits)] if self.form_limits else []
         self._including: list[ref[APIRouter]] = []
         self._frontend_routes: FrontendRoutes | None = None
         self._frontends: FrontendRoutes | None = None
@@ -114,7 +112,7 @@ class APIRouter(Operations, Router):
             redirect_slashes,
             default,
             self._events if lifespan is None else from_generator(lifespan) or lifespan,
-            middleware=layers,
+            middleware=[*outside, *(middleware or ())],
             max_body_size=max_body_size,
             exception_handlers=exception_handlers,
             mounted_lifespans=mounted_lifespans,
@@ -251,7 +249,8 @@ class APIRouter(Operations, Router):
         given["strict_content_type"] = first_given(
             given.get("strict_content_type", DEFAULT_STRICT), self.strict_content_type
         )
-        given["form_limits"] = {**self.form_limits, **(given.get("form_limits") or {})} or None
+        if self.form_limits:
+            given["form_limits"] = {**self.form_limits, **(given.get("form_limits") or {})}
         given["dependency_overrides_provider"] = self.dependency_overrides_provider
         self._view.append(route_class(self.prefix + path, endpoint=endpoint, **given))
 
@@ -313,12 +312,14 @@ class APIRouter(Operations, Router):
             for route in router.routes:
                 if isinstance(route, PathRoute) and not route.path:
                     raise DefinitionError(f"Prefix and path cannot be both empty (path operation: {route.name})")
+        is_new = all(known.router is not router for known in self._view.included)
         included = IncludedRouter(self, router, options)
         if included.has_params:
             included.routes()  # reads the signatures again, in which mistakes should show now
-        router._including.append(ref(self))
+        router._including = [known for known in router._including if known() is not None] + [ref(self)]
         self._view.include(included)
-        self.lifespan_context = _one_in_the_other(self.lifespan_context, router)
+        if is_new:
+            self.lifespan_context = _one_in_the_other(self.lifespan_context, router)
 
     def _includes(self, router: "APIRouter") -> bool:
         return any(included.router is router or included.router._includes(router) for included in self._view.included)
@@ -352,7 +353,7 @@ def _one_in_the_other(outer: NotedLifespan, router: APIRouter) -> Callable[[Any]
 
     @asynccontextmanager
     async def lifespan(app: Any) -> AsyncIterator[Any]:
-        async with outer(app) as outer_state, router.lifespan_context(app) as state:
+        async with outer(app) as outer_state, entered_once(router.lifespan_context, app) as state:
             if outer_state is None and state is None:
                 yield None
             else:

@@ -24,6 +24,7 @@ from portico.web.routing.api import (
     check_max_body_size,
     read_dependencies,
     read_signature,
+    signature_of,
 )
 from portico.web.routing.frontend import FrontendRoute
 from portico.web.routing.layers import FormLimited, RouterLayers
@@ -279,8 +280,8 @@ class IncludedRouter:
         return values
 
     def _dependant(self, route: APIRoute | APIWebSocketRoute, path_format: str, dependencies: list[Depends]) -> Any:
-        """Return what the endpoint wants; its signature is only read again where the prefix has parameters."""
-        if self.has_params:
+        """Return what the endpoint wants; its signature is only read again where that may have changed."""
+        if self.has_params or signature_of(route.endpoint) != route.signature_read:
             return read_signature(path_format, route.endpoint, dependencies)
         dependant = route.dependant
         before = read_dependencies(path_format, self.dependencies)

@@ -106,8 +106,7 @@ async def run_lifespan(
     started = False
     try:
         await receive()
-        enter = _entered(running[context]) if context in running else context(scope.get("app"))
-        async with enter as state, AsyncExitStack() as mounted:
+        async with entered_once(context, scope.get("app")) as state, AsyncExitStack() as mounted:
             if state is not None:
                 _add_state(scope, state)
             await _start_mounted(routes, context, mounted)
@@ -121,6 +120,12 @@ async def run_lifespan(
     finally:
         _running.reset(token)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def entered_once(context: NotedLifespan, app: Any) -> AbstractAsyncContextManager[Any]:
+    """Return a lifespan to enter; for one that runs already, only its state is given."""
+    running = _running.get()
+    return _entered(running[context]) if running is not None and context in running else context(app)
 
 
 @asynccontextmanager
