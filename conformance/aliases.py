@@ -5,6 +5,7 @@ imports the peers. PORTICO_ALIASES names what is bound (`starlette` by default; 
 is no falling back to the real package: a module that we lack is an ImportError.
 """
 
+import asyncio
 import importlib
 import importlib.abc
 import importlib.metadata
@@ -132,8 +133,35 @@ def gathered(name: str, tail: str) -> types.ModuleType:
     return module
 
 
+class CountedSemaphore(asyncio.Semaphore):
+    """One of our semaphores, saying of itself what FastAPI's tests ask the one that it has from anyio."""
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    def statistics(self) -> types.SimpleNamespace:
+        waiters = getattr(self, "_waiters", None) or ()
+        return types.SimpleNamespace(tasks_waiting=sum(not waiter.done() for waiter in waiters))
+
+
+def count_semaphores() -> None:
+    """Let the limits of `Depends(max_concurrency=...)` be looked at."""
+    limit = importlib.import_module(f"{OURS}.params").ConcurrencyLimit
+    get_semaphore = limit.get_semaphore
+
+    def get_counted(self: object) -> asyncio.Semaphore:
+        semaphore: asyncio.Semaphore = get_semaphore(self)
+        semaphore.__class__ = CountedSemaphore
+        return semaphore
+
+    limit.get_semaphore = get_counted
+
+
 def rename(peer: str) -> None:
     """Give the peer's names to what has another with us."""
+    if peer == "fastapi":
+        count_semaphores()
     for tail, names in RENAMED[peer].items():
         module = importlib.import_module(f"{OURS}.{tail}".rstrip("."))
         for peers, ours in names.items():

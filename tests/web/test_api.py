@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import portico
+from portico.asgi import Receive, Scope, Send
 from portico.web import APIRouter, Depends, HTTPException, Portico, Request, WebSocket, WebSocketDisconnect
+from portico.web.applications import Application
 from portico.web.exceptions import PorticoDeprecationWarning, RequestValidationError
 from portico.web.responses import JSONResponse, PlainTextResponse, Response
 from portico.web.routing import APIRoute, Route
@@ -308,3 +310,39 @@ def test_unhandled_errors_are_answered_with_500() -> None:
         raise RuntimeError
 
     assert TestClient(app, raise_server_exceptions=False).get("/").text == "Internal Server Error"
+
+
+def test_a_tracer_may_replace_the_call_of_applications(monkeypatch: pytest.MonkeyPatch) -> None:
+    called = []
+    call = Application.__call__
+
+    async def traced(self: Application, scope: Scope, receive: Receive, send: Send) -> None:
+        called.append(scope["path"])
+        await call(self, scope, receive, send)
+
+    monkeypatch.setattr(Application, "__call__", traced)
+    app = Portico()
+    app.get("/x")(ping)
+    assert TestClient(app).get("/x").json() == "pong"
+    assert called == ["/x"]
+
+
+def test_a_tracer_may_replace_how_the_layers_are_built() -> None:
+    app = Portico()
+    build = app.build_middleware_stack
+
+    def traced() -> Any:
+        inner = build()
+
+        async def layer(scope: Scope, receive: Receive, send: Send) -> None:
+            await inner({**scope, "root_path": "/traced"}, receive, send)
+
+        return layer
+
+    app.build_middleware_stack = traced  # type: ignore[method-assign]
+
+    @app.get("/x")
+    def read(request: Request) -> str:
+        return str(request.scope["root_path"])
+
+    assert TestClient(app).get("/x").json() == "/traced"

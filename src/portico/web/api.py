@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, Unpack
 
 from typing_extensions import deprecated
 
-from portico.asgi import Receive, Scope, Send
+from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.applications import Application
 from portico.web.exception_handlers import (
     http_exception_handler,
@@ -26,7 +26,7 @@ from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
 from portico.web.plan.signature import get_dependant
 from portico.web.responses import Response
-from portico.web.routing.api import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, APIRoute
+from portico.web.routing.api import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, APIRoute, check_max_body_size
 from portico.web.routing.apirouter import ON_EVENT, APIRouter
 from portico.web.routing.frontend import PathLike, check_directory
 from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
@@ -191,10 +191,11 @@ class Portico(Operations, Application):
             responses=responses,
             generate_unique_id_function=generate_unique_id_function,
             strict_content_type=strict_content_type,
-            max_body_size=max_body_size,
             form_limits=form_limits,
             mounted_lifespans=mounted_lifespans,
         )
+        check_max_body_size(max_body_size)
+        self.router.max_body_size = max_body_size  # for what it includes; for itself the application's own layer does
         self.setup()
 
     def setup(self) -> None:
@@ -233,13 +234,10 @@ class Portico(Operations, Application):
             self._built_schema = self.openapi_schema, now
         return self.openapi_schema
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["app"] = self
-        if self.root_path:
-            scope["root_path"] = self.root_path
-        if scope["type"] == "lifespan":
-            receive = self.app_dependencies.closed_at_shutdown(receive)
-        await (self.middleware_stack or self._build())(scope, receive, send)
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the application's layers around its router."""
+        app = super().build_middleware_stack()
+        return RootPath(app, self.root_path) if self.root_path else app
 
     async def resolve(self, dependency: Callable[..., Any]) -> Any:
         """Return the value of a dependency of scope "app", for code outside requests.
@@ -319,3 +317,20 @@ class Portico(Operations, Application):
             return func
 
         return decorate
+
+
+class RootPath:
+    """Tells what is inside which part of the path a proxy has taken off.
+
+    Args:
+        app: The application inside.
+        root_path: That part.
+    """
+
+    def __init__(self, app: ASGIApp, root_path: str) -> None:
+        self.app = app
+        self.root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["root_path"] = self.root_path
+        await self.app(scope, receive, send)

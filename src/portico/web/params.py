@@ -20,7 +20,7 @@ from pydantic import AliasChoices, AliasPath, Discriminator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from portico.web.exceptions import PorticoDeprecationWarning
+from portico.web.exceptions import DefinitionError, PorticoDeprecationWarning
 
 if TYPE_CHECKING:
     from typing_extensions import deprecated
@@ -37,10 +37,16 @@ __all__ = [
     "Header",
     "Param",
     "ParamTypes",
+    "ParameterError",
     "Path",
     "Query",
     "Security",
 ]
+
+
+class ParameterError(DefinitionError, AssertionError):
+    """The declaration of a parameter contradicts itself, or cannot be met by a request."""
+
 
 DependencyScope = Literal["function", "request", "app"]
 
@@ -154,7 +160,10 @@ class Path(Param):
     in_ = ParamTypes.path
 
     def __init__(self, default: Any = ..., **options: Unpack[DeclarationOptions]) -> None:
-        assert default is ..., "Path parameters cannot have a default value"
+        if default is not ...:
+            raise ParameterError(
+                f"Path parameters cannot have a default value, got {default!r}: they are never missing"
+            )
         super().__init__(default, **options)
 
 

@@ -182,6 +182,23 @@ def test_examples_may_be_anything_that_json_can_hold_after_encoding() -> None:
     assert content["examples"] == {"one": {"value": {"name": "x"}}}
 
 
+def test_what_is_added_to_one_operation_is_in_no_other() -> None:
+    app = Portico()
+    more = {"content": {"application/json": {"schema": {"properties": {"more": {}}, "items": {"title": "More"}}}}}
+
+    @app.post("/a", openapi_extra={"requestBody": more, "responses": {"422": {"x-more": True}}})
+    def a(given: list[int]) -> None: ...
+
+    @app.post("/b", responses={404: {"model": list[int], **more}, 200: more})
+    def b(given: list[int]) -> list[int]: ...
+
+    @app.post("/c")
+    def c(given: list[int]) -> list[int]: ...
+
+    assert "More" in json.dumps(app.openapi()["paths"]["/b"])
+    assert "ore" not in json.dumps(app.openapi()["paths"]["/c"])
+
+
 def test_there_may_be_more_models_of_parameters_than_a_cache_holds() -> None:
     app = Portico()
     for number in range(140):

@@ -264,7 +264,7 @@ def test_an_exception_that_a_dependency_swallows_is_an_error_of_the_program() ->
     async def endpoint() -> None:
         raise ValueError("no")
 
-    with pytest.raises(RuntimeError, match="end its `except` block with `raise`"):
+    with pytest.raises(RuntimeError, match="End its `except` block with `raise`"):
         get(app)
 
 

@@ -153,6 +153,7 @@ def test_matches_tells_how_well_a_request_fits() -> None:
     route = APIRoute("/items/{id:int}", ping)
     match, child_scope = route.matches(scope_of("GET", "/items/3"))
     assert (match, child_scope["path_params"], child_scope["endpoint"]) == (Match.FULL, {"id": 3}, ping)
+    assert route.matches(scope_of("HEAD", "/items/3"))[0] is Match.FULL
     assert route.matches(scope_of("PUT", "/items/3"))[0] is Match.PARTIAL
     assert route.matches(scope_of("GET", "/items/x"))[0] is Match.NONE
     assert route.matches({**scope_of("GET", "/items/3"), "type": "websocket"})[0] is Match.NONE

@@ -1,6 +1,7 @@
 """The operations of a path: a route as the document shows it, once for each of its methods."""
 
 import warnings
+from copy import deepcopy
 from typing import Any
 
 from portico.web.openapi.components import Schemas
@@ -45,6 +46,7 @@ class Operations:
         if route.body_field or shown.taken.fields():
             self._add_invalid(operation["responses"])
         if route.openapi_extra:
+            operation = deepcopy(operation)  # what it has is in other operations too
             merge(operation, route.openapi_extra)
         return operation
 

@@ -1,34 +1,24 @@
-"""The documentation of an application over HTTP: its document, the pages that show it, and what these load."""
+"""The documentation of an application over HTTP: its document, and the pages that show it."""
 
-import gzip
 import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from portico.asgi import Receive, Scope, Send
-from portico.files.encodings import choose
-from portico.http.validators import matches
 from portico.web.concurrency import run_in_threadpool
-from portico.web.exceptions import HTTPException
-from portico.web.openapi.bundles import BUNDLES
 from portico.web.openapi.docs import (
     ASSETS,
-    FILES,
     REDIRECT,
     beside,
     get_redoc_html,
     get_swagger_ui_html,
     get_swagger_ui_oauth2_redirect_html,
 )
+from portico.web.openapi.shipped import Unrouted, asset, is_known
 from portico.web.requests import Request
 from portico.web.responses import HTMLResponse, JSONResponse, Response
 
 if TYPE_CHECKING:
     from portico.web.api import Portico
-
-NAMES = {address: name for name, address in BUNDLES.items()}
-MEDIA_TYPES = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
-CACHED = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
 def add_documentation(app: "Portico") -> None:
@@ -103,57 +93,6 @@ class Pages:
         )
 
 
-class Unrouted:
-    """What answers where no route does: with the pages' files, and as before with anything else.
-
-    Args:
-        default: What has answered before.
-    """
-
-    def __init__(self, default: Any) -> None:
-        self.default = default
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and f"/{ASSETS}" in scope["path"] and scope["method"] in ("GET", "HEAD"):
-            name = scope["path"].rpartition(f"/{ASSETS}")[2]
-            if name in NAMES:
-                response = await _answer(Request(scope, receive), name)
-                await response(scope, receive, send)
-                return
-        await self.default(scope, receive, send)
-
-
-async def asset(request: Request) -> Response:
-    """Answer with a file of the pages. Its address changes with its content, so it may be kept for ever."""
-    return await _answer(request, request.path_params["asset"])
-
-
-async def _answer(request: Request, address: str) -> Response:
-    name = NAMES.get(address)
-    if name is None:
-        raise HTTPException(404)
-    tag, ending = address.rsplit(".", 2)[1:]
-    headers = CACHED
-    compressed = not (FILES / name).exists()
-    unpack = False
-    if compressed:
-        unpack = choose(request.headers.get("accept-encoding", "").encode("latin-1"), ("gzip",)) is None
-        headers = {**CACHED, "vary": "accept-encoding"}
-        if not unpack:
-            tag += "-gzip"
-            headers["content-encoding"] = "gzip"
-    headers = {**headers, "etag": f'"{tag}"'}
-    if _is_known(request, headers["etag"]):
-        return Response(status_code=304, headers=headers)
-    content = await run_in_threadpool(_read, f"{name}.gz" if compressed else name, unpack)
-    return Response(content, headers=headers, media_type=MEDIA_TYPES[ending])
-
-
-def _read(name: str, unpack: bool) -> bytes:
-    content = (FILES / name).read_bytes()
-    return gzip.decompress(content) if unpack else content
-
-
 def _root_path(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/")
 
@@ -174,13 +113,8 @@ def _with_tag(response: Response) -> Response:
 def _unless_known(request: Request, response: Response) -> Response:
     """Return a response of one's own with the content, which others may change; or a 304."""
     tag = response.headers["etag"]
-    if _is_known(request, tag):
+    if is_known(request, tag):
         return Response(status_code=304, headers={"etag": tag})
     fresh = Response(response.body)
     fresh.raw_headers = list(response.raw_headers)
     return fresh
-
-
-def _is_known(request: Request, tag: str) -> bool:
-    condition = request.headers.get("if-none-match")
-    return condition is not None and matches(condition.encode("latin-1"), tag.encode("latin-1"), strong=False)

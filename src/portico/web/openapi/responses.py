@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from copy import deepcopy
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
@@ -65,6 +66,9 @@ def responses(route: Operable, schemas: Schemas) -> dict[str, Any]:
         if content:
             own["content"] = content
     found = {_status(route, response_class): own}
+    if not route.responses:
+        return found
+    found = deepcopy(found)  # other fields of the same types share what is in their schemas
     media_type = response_class.media_type or "application/json"
     for status, declared in route.responses.items():
         _add(found, status, declared, _declared_schema(route, status, schemas), media_type)
@@ -78,11 +82,16 @@ def class_of(route: Operable) -> type[Response]:
 
 
 def _status(route: Operable, response_class: type[Response]) -> str:
-    if route.status_code is not None:
-        return str(int(route.status_code))
+    default = _status_of(response_class)  # type: ignore[arg-type]  # classes can be hashed
+    status = default if route.status_code is None else int(route.status_code)
+    return str(status)
+
+
+@lru_cache
+def _status_of(response_class: type[Response]) -> int:
+    """Return the status that responses of the class have by default."""
     parameter = inspect.signature(response_class.__init__).parameters.get("status_code")
-    default = 200 if parameter is None else parameter.default
-    return str(int(default)) if isinstance(default, int) else "200"
+    return parameter.default if parameter is not None and isinstance(parameter.default, int) else 200
 
 
 def _content(route: Operable, response_class: type[Response], schemas: Schemas) -> dict[str, Any]:
@@ -131,7 +140,7 @@ def _add(
     extra = deepcopy({key: value for key, value in declared.items() if key != "model"})
     if schema is not None:
         media = extra.setdefault("content", {}).setdefault(media_type, {})
-        merge(media.setdefault("schema", {}), schema)
+        merge(media.setdefault("schema", {}), deepcopy(schema))
     key = str(status).upper()
     response = found.setdefault("default" if key == "DEFAULT" else key, {})
     phrase = RANGES.get(key) or _phrase(status)

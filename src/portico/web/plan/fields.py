@@ -21,6 +21,7 @@ from pydantic.fields import FieldInfo
 from pydantic.main import IncEx
 from pydantic_core import PydanticUndefined, SchemaSerializer, SchemaValidator
 
+from portico.web.exceptions import DefinitionError, PydanticV1NotSupportedError
 from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.pydanticv1 import is_pydantic_v1
 from portico.web.plan.structs import with_structs
@@ -33,7 +34,7 @@ RequiredParam: Final[Any] = PydanticUndefined
 Mode = Literal["validation", "serialization"]
 
 NO_FIELD = (
-    "pydantic cannot validate values of {type_!r}. If it is what a handler says to return and is not meant to be a "
+    "pydantic cannot validate {name!r}, whose type is {type_!r}. If it is what a handler says to return and is not meant to be a "
     "response model (Union[Response, dict, None], for example), give the handler's decorator the parameter "
     "response_model=None."
 )
@@ -197,8 +198,6 @@ def create_model_field(
         DefinitionError: If pydantic cannot validate the type.
         PydanticV1NotSupportedError: If the type is, or has, a model of pydantic 1.
     """
-    from portico.web.exceptions import DefinitionError, PydanticV1NotSupportedError
-
     if is_pydantic_v1(type_):
         raise PydanticV1NotSupportedError(
             f"pydantic.v1 models are not supported, got {type_!r}: derive it from pydantic.BaseModel"
@@ -208,7 +207,7 @@ def create_model_field(
     try:
         return ModelField(field_info, name, mode)
     except PydanticSchemaGenerationError:
-        raise DefinitionError(NO_FIELD.format(type_=type_)) from None
+        raise DefinitionError(NO_FIELD.format(name=name, type_=type_)) from None
 
 
 def missing_error(loc: tuple[int | str, ...]) -> dict[str, Any]:
@@ -289,23 +288,28 @@ def _is_complete(annotation: type) -> bool:
 def _plain_adapter(field_info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
     """Return what validates and serialises values of the field; the default and the document's words make no odds."""
     annotation, metadata, discriminator = field_info.annotation, field_info.metadata, field_info.discriminator
-    key = None
-    if not config and discriminator is None:
-        key = _key(annotation)
-        if metadata and key is not None:
-            key = _constrained(key, metadata)
+    key = None if config or discriminator is not None else _constrained(_key(annotation), metadata)
+    return _adapter(
+        key,
+        field_info,
+        config,
+        metadata if discriminator is None else [*metadata, Field(discriminator=discriminator)],
+    )
+
+
+def _adapter(key: Any, field_info: FieldInfo, config: ConfigDict | None, extras: list[Any]) -> TypeAdapter[Any]:
+    """Return the adapter with this key, or a new one, which is then shared if it has a key."""
     if key is not None:
         adapter = _kept.get(key) or _shared.get(key)
         if adapter is not None:
             return adapter
-    source: Any = with_structs(annotation)
-    extra = [*metadata, Field(discriminator=discriminator)] if discriminator is not None else metadata
-    if extra:
-        source = Annotated[(source, *extra)]
+    source: Any = with_structs(field_info.annotation)
+    if extras:
+        source = Annotated[(source, *extras)]
     adapter = TypeAdapter(source, config=config)
     if key is not None and adapter.pydantic_complete:
         _shared[key] = adapter
-        if _key(annotation, _BUILTINS) is not None:
+        if not extras and _key(field_info.annotation, _BUILTINS) is not None:
             _kept[key] = adapter
     return adapter
 
@@ -322,7 +326,9 @@ def _key(annotation: Any, classes: frozenset[Any] | None = None) -> Any:
     if annotation is None or annotation is Any or annotation is Ellipsis:
         return (annotation,)
     origin = get_origin(annotation)
-    if origin is None or origin is Annotated or origin is Literal:
+    if origin is Literal:
+        return (Literal, *((type(value), value) for value in get_args(annotation)))
+    if origin is None or origin is Annotated:
         return None
     keys: list[Any] = [origin]
     for arg in get_args(annotation):
@@ -334,6 +340,9 @@ def _key(annotation: Any, classes: frozenset[Any] | None = None) -> Any:
 
 
 def _constrained(key: Any, metadata: list[Any]) -> Any:
+    """Return the key with the constraints; None if one of them cannot be compared."""
+    if key is None or not metadata:
+        return key
     parts: list[Any] = [key]
     for item in metadata:
         value_of = _CONSTRAINTS.get(type(item))
@@ -346,33 +355,33 @@ def _constrained(key: Any, metadata: list[Any]) -> Any:
     return (Annotated, *parts)
 
 
+# What the document says of a type that stands alone; aliases, for example, are said by what it belongs to.
+_SAID = ("title", "description", "examples", "deprecated", "json_schema_extra", "discriminator", "validate_default")
+_COMPARABLE = (str, int, float, bool, type(None), type(PydanticUndefined))
+
+
 class _Description(FieldInfo):  # type: ignore[misc]
     """What a field says of its type. pydantic warns of attributes without effect on FieldInfo itself."""
 
 
-_ATTRIBUTES = (
-    "alias",
-    "alias_priority",
-    "validation_alias",
-    "serialization_alias",
-    "title",
-    "field_title_generator",
-    "description",
-    "examples",
-    "exclude",
-    "discriminator",
-    "deprecated",
-    "json_schema_extra",
-    "frozen",
-    "validate_default",
-)
-
-
 def _documented_adapter(field_info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
-    attributes = {name: getattr(field_info, name) for name in _ATTRIBUTES}
-    if field_info.default_factory is None:
-        attributes["default"] = field_info.default
+    attributes = {name: value for name in _SAID if (value := getattr(field_info, name)) is not None}
+    factory = field_info.default_factory
+    if factory is None:
+        if field_info.default is not Undefined:
+            attributes["default"] = field_info.default
     elif not field_info.default_factory_takes_validated_data:
-        attributes["default_factory"] = field_info.default_factory
-    source = (with_structs(field_info.annotation), *field_info.metadata, _Description(**attributes))
-    return TypeAdapter(Annotated[source], config=config)
+        attributes["default_factory"] = factory
+    if not attributes:
+        return _plain_adapter(field_info, config)
+    key = None if config else _constrained(_key(field_info.annotation), field_info.metadata)
+    if key is not None:
+        parts: list[Any] = [_Description, key]
+        for name, value in attributes.items():
+            if type(value) not in _COMPARABLE:
+                key = None
+                break
+            parts.append((name, type(value), value))  # the type too: 1 is not True
+        else:
+            key = tuple(parts)
+    return _adapter(key, field_info, config, [*field_info.metadata, _Description(**attributes)])

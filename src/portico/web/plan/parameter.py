@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+from collections.abc import Set as AbstractSet
 from copy import copy
 from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
@@ -11,6 +12,7 @@ from pydantic.fields import FieldInfo
 from portico.web import params
 from portico.web.background import BackgroundTasks
 from portico.web.connections import HTTPConnection
+from portico.web.params import ParameterError
 from portico.web.plan.annotations import (
     is_scalar,
     is_scalar_sequence,
@@ -47,60 +49,71 @@ class Parameter(NamedTuple):
     field: ModelField | None = None
 
 
-def read_parameter(name: str, annotation: Any, default: Any, path_names: frozenset[str] | set[str]) -> Parameter:
+def read_parameter(name: str, annotation: Any, default: Any, path_names: AbstractSet[str]) -> Parameter:
     """Return what a parameter of a signature is.
 
     Raises:
-        AssertionError: If its declaration contradicts itself, or cannot be of a request.
+        ParameterError: If its declaration contradicts itself, or cannot be of a request.
         DefinitionError: If pydantic cannot validate its type.
     """
-    in_path = name in path_names
-    if type(annotation).__name__ == "TypeAliasType":  # typing's or that of typing_extensions
+    while type(annotation).__name__ == "TypeAliasType":  # typing's or that of typing_extensions
         annotation = annotation.__value__
-    use_annotation = Any if annotation is EMPTY else annotation
-    type_annotation = use_annotation
-    info: FieldInfo | None = None
-    depends: params.Depends | None = None
-    annotated = get_origin(use_annotation) is Annotated
-    if annotated:
-        type_annotation = get_args(use_annotation)[0]
-        declaration = _last_declaration(use_annotation)
-        if isinstance(declaration, params.Depends):
-            depends = declaration
-        elif declaration is not None:
-            info = _merged(declaration, use_annotation)
-            assert info.default is Undefined, (
-                f"`{type(info).__name__}` default value cannot be set in `Annotated` for {name!r}. "
-                "Set the default value with `=` instead."
+    if annotation is EMPTY:
+        annotation = Any
+    kind, beside = annotation, None
+    if get_origin(annotation) is Annotated:
+        kind, beside = get_args(annotation)[0], _last_declaration(annotation)
+    in_default = default if isinstance(default, (FieldInfo, params.Depends)) else None
+    if beside is not None and in_default is not None:
+        raise ParameterError(_twice(name, beside, in_default))
+    declaration = beside if in_default is None else in_default
+    if isinstance(declaration, params.Depends):
+        if declaration.dependency is None:
+            declaration = dataclasses.replace(declaration, dependency=kind)
+        return Parameter(depends=declaration)
+    if lenient_issubclass(kind, _OBJECT_TYPES):
+        if declaration is not None:
+            raise ParameterError(
+                f"parameter {name!r} is a {kind.__name__}, which the framework makes: it cannot be declared as "
+                f"{declaration!r} too"
             )
-            if default is EMPTY:
-                info.default = RequiredParam
-            else:
-                assert not in_path, "Path parameters cannot have default values"
-                info.default = default
-    if isinstance(default, params.Depends):
-        assert depends is None, f"Cannot specify `Depends` in `Annotated` and default value together for {name!r}"
-        assert info is None, (
+        return Parameter(object_name=next(OBJECTS[cls] for cls in OBJECTS if issubclass(kind, cls)))
+    in_path = name in path_names
+    if declaration is None:
+        info = _inferred(annotation, default, in_path=in_path)
+    elif in_default is not None:
+        info = copy(declaration)  # it may be the default of several parameters
+        info.annotation = kind
+    else:
+        info = _completed(name, _merged(declaration, annotation), default, in_path=in_path)
+    return Parameter(field=_field(name, annotation, info, path_names))
+
+
+def _twice(name: str, beside: FieldInfo | params.Depends, in_default: FieldInfo | params.Depends) -> str:
+    if isinstance(beside, params.Depends) and isinstance(in_default, params.Depends):
+        return f"Cannot specify `Depends` in `Annotated` and default value together for {name!r}"
+    if isinstance(in_default, params.Depends):
+        return (
             f"Cannot specify a FastAPI annotation in `Annotated` and `Depends` as a default value together for {name!r}"
         )
-        depends = default
-    elif isinstance(default, FieldInfo):
-        assert info is None, (
-            f"Cannot specify FastAPI annotations in `Annotated` and default value together for {name!r}"
+    return (
+        f"parameter {name!r} is declared twice, as {beside!r} in `Annotated` and as {in_default!r} in its default: "
+        "leave one of them out"
+    )
+
+
+def _completed(name: str, info: FieldInfo, default: Any, *, in_path: bool) -> FieldInfo:
+    """Return the declaration in `Annotated` with the default of the parameter."""
+    if info.default is not Undefined:
+        raise ParameterError(
+            f"`{type(info).__name__}` default value cannot be set in `Annotated` for {name!r}. "
+            "Set the default value with `=` instead."
         )
-        info = copy(default)  # it may be the default of several parameters
-        info.annotation = type_annotation
-    if depends is not None:
-        if depends.dependency is None:
-            depends = dataclasses.replace(depends, dependency=type_annotation)
-        assert info is None, f"Cannot specify multiple FastAPI annotations for {name!r}"
-        return Parameter(depends=depends)
-    if lenient_issubclass(type_annotation, _OBJECT_TYPES):
-        assert info is None, f"Cannot specify FastAPI annotation for type {type_annotation!r}"
-        return Parameter(object_name=next(OBJECTS[kind] for kind in OBJECTS if issubclass(type_annotation, kind)))
-    if info is None:
-        info = _inferred(use_annotation, type_annotation, default, in_path=in_path, annotated=annotated)
-    return Parameter(field=_field(name, use_annotation, info, path_names))
+    if default is not EMPTY:
+        if in_path:
+            raise ParameterError(f"parameter {name!r} is in the path, so it is never missing: leave out its default")
+        info.default = default
+    return info
 
 
 def _last_declaration(annotation: Any) -> FieldInfo | params.Depends | None:
@@ -153,32 +166,42 @@ _ATTRIBUTES = (
 )
 
 
-def _inferred(use_annotation: Any, type_annotation: Any, default: Any, *, in_path: bool, annotated: bool) -> FieldInfo:
+def _inferred(annotation: Any, default: Any, *, in_path: bool) -> FieldInfo:
     """Return the declaration of a parameter that has none: its name and type say where it is."""
+    annotated = get_origin(annotation) is Annotated
+    kind = get_args(annotation)[0] if annotated else annotation
     value = RequiredParam if default is EMPTY else default
     info: FieldInfo
     if in_path:
         # The same function may serve a path without the parameter; then the default counts.
-        info = params.Path(annotation=use_annotation)
-    elif is_upload(type_annotation) or is_upload_sequence(type_annotation):
-        info = params.File(value, annotation=use_annotation)
-    elif is_scalar(type_annotation):
-        info = params.Query(value, annotation=use_annotation)
+        info = params.Path(annotation=annotation)
+    elif is_upload(kind) or is_upload_sequence(kind):
+        info = params.File(value, annotation=annotation)
+    elif is_scalar(kind):
+        info = params.Query(value, annotation=annotation)
     else:
-        info = params.Body(value, annotation=use_annotation)
+        info = params.Body(value, annotation=annotation)
     if annotated:
         value = info.default
-        info = _merged(info, Annotated[(type_annotation, info, *use_annotation.__metadata__)])
+        info = _merged(info, Annotated[(kind, info, *annotation.__metadata__)])
         info.default = value
         if in_path:
             info.default_factory = None
     return info
 
 
-def _field(name: str, annotation: Any, info: FieldInfo, path_names: frozenset[str] | set[str]) -> ModelField:
+def _field(name: str, annotation: Any, info: FieldInfo, path_names: AbstractSet[str]) -> ModelField:
     in_path = name in path_names
-    if in_path:
-        assert isinstance(info, params.Path), f"Cannot use `{type(info).__name__}` for path param {name!r}"
+    if in_path and not isinstance(info, params.Path):
+        raise ParameterError(
+            f"Cannot use `{type(info).__name__}` for path param {name!r}: it is in the path of the route, so declare it "
+            "as Path(), or give it or the part of the path another name"
+        )
+    if not isinstance(info, (params.Param, params.Body)):
+        raise ParameterError(
+            f"parameter {name!r} is declared with pydantic's Field(), which does not say where its value comes from: "
+            "declare it with Query(), Header(), Cookie(), Body(), Form() or File(), which take the same options"
+        )
     if isinstance(info, params.Form):
         from portico.web.plan.forms import with_form_unions
 
@@ -190,16 +213,24 @@ def _field(name: str, annotation: Any, info: FieldInfo, path_names: frozenset[st
     else:
         info.alias = info.alias or name
     field = create_model_field(name, annotation, info.default, info, info.alias)
-    if in_path:
-        assert is_scalar(info.annotation), "Path params must be of one of the supported types"
-    elif isinstance(info, params.Query):
-        assert (
-            is_scalar(info.annotation) or is_scalar_sequence(info.annotation) or model_of(info.annotation) is not None
-        ), f"Query parameter {name!r} must be one of the supported types"
+    if in_path and not is_scalar(info.annotation):
+        raise ParameterError(
+            f"Path params must be of one of the supported types: parameter {name!r} is one text of the path, which "
+            f"{annotation!r} is not made of"
+        )
+    if isinstance(info, params.Query) and not _fits_query(info.annotation):
+        raise ParameterError(
+            f"Query parameter {name!r} must be one of the supported types: a scalar, a list of scalars or a pydantic "
+            f"model, got {annotation!r}"
+        )
     return field
 
 
-def _alias_in_path(alias: Any, path_names: frozenset[str] | set[str]) -> Any:
+def _fits_query(annotation: Any) -> bool:
+    return is_scalar(annotation) or is_scalar_sequence(annotation) or model_of(annotation) is not None
+
+
+def _alias_in_path(alias: Any, path_names: AbstractSet[str]) -> Any:
     """Return the one of several aliases that the path has, if it has one."""
     if isinstance(alias, AliasChoices) and all(isinstance(choice, str) for choice in alias.choices):
         return next((choice for choice in alias.choices if choice in path_names), alias)

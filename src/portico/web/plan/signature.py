@@ -16,7 +16,8 @@ from collections.abc import (
 from typing import Any, ForwardRef, get_args, get_origin
 
 from portico.web import params
-from portico.web.params import ConcurrencyLimit, DependencyScope, Depends, Security
+from portico.web.exceptions import DependencyScopeError
+from portico.web.params import ConcurrencyLimit, DependencyScope, Depends, ParameterError, Security
 from portico.web.plan.callables import is_async_generator, is_generator
 from portico.web.plan.dependant import CacheKey, Dependant
 from portico.web.plan.fields import ModelField, model_fields
@@ -29,11 +30,14 @@ STREAMS = frozenset((AsyncIterable, AsyncIterator, AsyncGenerator, Iterable, Ite
 def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
     """Return the signature of a callable, the annotations that are text evaluated where they can be."""
     signature = _signature(call)
+    parameters = signature.parameters.values()
+    if not any(isinstance(parameter.annotation, str) for parameter in parameters):
+        return signature
     namespace = _namespace(call)
-    return inspect.Signature(
-        [
+    return signature.replace(
+        parameters=[
             parameter.replace(annotation=get_typed_annotation(parameter.annotation, namespace))
-            for parameter in signature.parameters.values()
+            for parameter in parameters
         ]
     )
 
@@ -108,7 +112,7 @@ def get_dependant(
     """Return an endpoint or a dependency with its parameters, and those of all that it depends on.
 
     Raises:
-        AssertionError: If the declaration of a parameter contradicts itself.
+        ParameterError: If the declaration of a parameter contradicts itself.
         DefinitionError: If pydantic cannot validate the type of a parameter.
         DependencyScopeError: If it outlives something that it depends on.
     """
@@ -125,9 +129,14 @@ def get_dependant(
     path_names = get_path_param_names(path)
     oauth_scopes = (parent_oauth_scopes or []) + (own_oauth_scopes or [])
     for parameter in get_typed_signature(call).parameters.values():
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            raise ParameterError(
+                f"parameter {parameter.name!r} of {_name(call)!r} is positional only, and handlers and dependencies are "
+                "called with keywords: take the / out of its signature"
+            )
         found = read_parameter(parameter.name, parameter.annotation, parameter.default, path_names)
         if scope == "app" and found.depends is None:
-            raise _scope_error(
+            raise DependencyScopeError(
                 f'{_name(call)!r} has the scope "app", so it is called before there is a request, and cannot take '
                 f'the parameter {parameter.name!r}: take it from a dependency with scope "app"'
             )
@@ -140,7 +149,7 @@ def get_dependant(
             dependant.dependencies.append(
                 get_dependant(
                     path=path,
-                    call=_dependency(found.depends),
+                    call=_dependency(parameter.name, found.depends),
                     name=parameter.name,
                     own_oauth_scopes=_oauth_scopes(found.depends),
                     parent_oauth_scopes=oauth_scopes,
@@ -154,7 +163,8 @@ def get_dependant(
 
 def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:
     """Return a dependency whose value nobody takes: one of a route, a router or the application."""
-    assert callable(depends.dependency), "A parameter-less dependency must have a callable dependency"
+    if not callable(depends.dependency):
+        raise ParameterError(f"A parameter-less dependency must have a callable dependency, got {depends!r}")
     return get_dependant(
         path=path,
         call=depends.dependency,
@@ -164,8 +174,12 @@ def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant
     )
 
 
-def _dependency(depends: Depends) -> Callable[..., Any]:
-    assert depends.dependency is not None
+def _dependency(name: str, depends: Depends) -> Callable[..., Any]:
+    if not callable(depends.dependency):
+        raise ParameterError(
+            f"parameter {name!r} depends on {depends.dependency!r}, which cannot be called: give Depends() the function "
+            "itself, without calling it"
+        )
     return depends.dependency
 
 
@@ -176,7 +190,7 @@ def _oauth_scopes(depends: Depends) -> list[str]:
 def _check_scope(dependant: Dependant, depends: Depends) -> None:
     """Refuse a dependency that would be torn down before what uses it."""
     if dependant.scope == "app" and depends.scope != "app":
-        raise _scope_error(
+        raise DependencyScopeError(
             f'{_name(dependant.call)!r} has the scope "app", so it can only depend on what has that scope too: '
             f'declare {_name(depends.dependency)!r} as Depends(..., scope="app")'
         )
@@ -185,16 +199,10 @@ def _check_scope(dependant: Dependant, depends: Depends) -> None:
         and (is_generator(dependant.call) or is_async_generator(dependant.call))
         and dependant.computed_scope == "request"
     ):
-        raise _scope_error(
+        raise DependencyScopeError(
             f'The dependency "{_name(dependant.call)}" has a scope of "request", it cannot depend on dependencies '
             'with scope "function".'
         )
-
-
-def _scope_error(message: str) -> Exception:
-    from portico.web.exceptions import DependencyScopeError
-
-    return DependencyScopeError(message)
 
 
 def _name(call: Any) -> str:
@@ -214,9 +222,6 @@ def _add_field(dependant: Dependant, field: ModelField) -> None:
         case params.ParamTypes.header:
             dependant.header_params.append(field)
         case place:
-            assert place == params.ParamTypes.cookie, (
-                f"non-body parameters must be in path, query, header or cookie: {field.name}"
-            )
             dependant.cookie_params.append(field)
 
 

@@ -254,7 +254,8 @@ class APIRoute(Route):
     def app(self) -> ASGIApp:  # type: ignore[override]
         """What answers the requests; made at the first one."""
         app = request_response(self.get_route_handler())
-        if self.max_body_size is not None:
+        around = getattr(self.dependency_overrides_provider, "max_body_size", None)
+        if self.max_body_size is not None and self.max_body_size != around:
             app = RequestBodyLimitMiddleware(app, max_body_size=self.max_body_size)
         for layer in self.layers:
             app = layer.around(app)

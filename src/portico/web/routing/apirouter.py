@@ -324,6 +324,12 @@ class APIRouter(Operations, Router):
     def _includes(self, router: "APIRouter") -> bool:
         return any(included.router is router or included.router._includes(router) for included in self._view.included)
 
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        own = getattr(self.dependency_overrides_provider, "app_dependencies", None)
+        if own is not None:
+            receive = own.closed_at_shutdown(receive)
+        await super().lifespan(scope, receive, send)
+
     @asynccontextmanager
     async def _events(self, app: Any) -> AsyncIterator[None]:
         """Run the functions for startup and shutdown, where there is no lifespan."""
