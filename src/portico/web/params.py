@@ -302,7 +302,7 @@ class Security(Depends):
 def _warn(message: str) -> None:
     """Warn at the line of the program that declares the parameter, however many of our calls are in between."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back is not None and frame.f_back.f_globals.get("__name__") in _OURS:
+    while frame.f_globals.get("__name__") in _OURS and frame.f_back is not None:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, PorticoDeprecationWarning, stacklevel=level)
 

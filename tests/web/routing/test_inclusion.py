@@ -1,5 +1,6 @@
 """Included routers: the flat view, what inclusion adds, changes afterwards."""
 
+import copy
 import gc
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -212,6 +213,18 @@ def test_a_prefix_begins_with_a_slash_and_does_not_end_with_one(prefix: str) -> 
         bare().include_router(APIRouter(), prefix=prefix)
     with pytest.raises(AssertionError, match="prefix must"):
         APIRouter(prefix=prefix)
+
+
+def test_an_option_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"include_router got unknown options 'prefx'; there are .*prefix"):
+        bare().include_router(APIRouter(), prefx="/x")  # type: ignore[call-arg]
+
+
+def test_a_route_context_may_be_copied() -> None:
+    router = APIRouter()
+    router.get("/x")(ping)
+    [context] = iter_route_contexts(router.routes)
+    assert copy.copy(context) == context
 
 
 def test_a_route_must_have_a_path_in_the_end() -> None:

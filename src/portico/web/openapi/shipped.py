@@ -71,5 +71,6 @@ def _read(name: str, unpack: bool) -> bytes:
 
 
 def is_known(request: Request, tag: str) -> bool:
+    """Tell whether the client has what the entity tag stands for."""
     condition = request.headers.get("if-none-match")
     return condition is not None and matches(condition.encode("latin-1"), tag.encode("latin-1"), strong=False)

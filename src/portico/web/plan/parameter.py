@@ -194,8 +194,8 @@ def _field(name: str, annotation: Any, info: FieldInfo, path_names: AbstractSet[
     in_path = name in path_names
     if in_path and not isinstance(info, params.Path):
         raise ParameterError(
-            f"Cannot use `{type(info).__name__}` for path param {name!r}: it is in the path of the route, so declare it "
-            "as Path(), or give it or the part of the path another name"
+            f"Cannot use `{type(info).__name__}` for path param {name!r}: it is in the path of the route, so declare "
+            "it as Path(), or give it or the part of the path another name"
         )
     if not isinstance(info, (params.Param, params.Body)):
         raise ParameterError(

@@ -24,6 +24,12 @@ from portico.web.plan.fields import ModelField, model_fields
 from portico.web.plan.parameter import read_parameter
 from portico.web.plan.parametermodels import parameter_model
 
+PLACES = {
+    params.ParamTypes.path: "path_params",
+    params.ParamTypes.query: "query_params",
+    params.ParamTypes.header: "header_params",
+    params.ParamTypes.cookie: "cookie_params",
+}
 STREAMS = frozenset((AsyncIterable, AsyncIterator, AsyncGenerator, Iterable, Iterator, Generator))
 
 
@@ -131,8 +137,8 @@ def get_dependant(
     for parameter in get_typed_signature(call).parameters.values():
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise ParameterError(
-                f"parameter {parameter.name!r} of {_name(call)!r} is positional only, and handlers and dependencies are "
-                "called with keywords: take the / out of its signature"
+                f"parameter {parameter.name!r} of {_name(call)!r} is positional only, and handlers and dependencies "
+                "are called with keywords: take the / out of its signature"
             )
         found = read_parameter(parameter.name, parameter.annotation, parameter.default, path_names)
         if scope == "app" and found.depends is None:
@@ -177,8 +183,8 @@ def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant
 def _dependency(name: str, depends: Depends) -> Callable[..., Any]:
     if not callable(depends.dependency):
         raise ParameterError(
-            f"parameter {name!r} depends on {depends.dependency!r}, which cannot be called: give Depends() the function "
-            "itself, without calling it"
+            f"parameter {name!r} depends on {depends.dependency!r}, which cannot be called: give Depends() the "
+            "function itself, without calling it"
         )
     return depends.dependency
 
@@ -214,15 +220,8 @@ def _add_field(dependant: Dependant, field: ModelField) -> None:
     if isinstance(info, params.Body):
         dependant.body_params.append(field)
         return
-    match getattr(info, "in_", None):
-        case params.ParamTypes.path:
-            dependant.path_params.append(field)
-        case params.ParamTypes.query:
-            dependant.query_params.append(field)
-        case params.ParamTypes.header:
-            dependant.header_params.append(field)
-        case place:
-            dependant.cookie_params.append(field)
+    assert isinstance(info, params.Param)
+    getattr(dependant, PLACES[info.in_]).append(field)
 
 
 def flat_dependants(dependant: Dependant) -> list[Dependant]:

@@ -1,7 +1,7 @@
 """msgspec's structs as bodies and responses: validated by msgspec, serialised and documented through pydantic.
 
-pydantic asks the types in an annotation how to treat them; structs do not know its question, so the annotation is given
-the answer, in a class that stands in for the struct. The schema is that of a dataclass with the same members: it passes on the struct that msgspec made.
+pydantic asks the types in an annotation how to treat them. Structs do not know the question, so in each one's place the
+annotation gets a class that answers it: msgspec validates, and what the JSON has is described as a typed dict.
 """
 
 import re

@@ -6,7 +6,7 @@ first one.
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from enum import Enum, IntEnum
 from typing import Any, TypedDict, Unpack
 
@@ -44,11 +44,6 @@ from portico.web.sse import EventSourceResponse, ServerSentEvent
 from portico.web.types import IncEx
 from portico.web.utils import generate_unique_id, is_body_allowed_for_status_code
 from portico.web.websockets import WebSocket
-
-# What options are where nobody has chosen, so that routers and inclusions may.
-DEFAULT_RESPONSE_CLASS = Default(JSONResponse)
-DEFAULT_UNIQUE_ID = Default(generate_unique_id)
-DEFAULT_STRICT = Default(True)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -152,7 +147,7 @@ class APIRoute(Route):
     layers: Sequence[RouterLayers] = ()  # of the routers that the route is included with, the innermost first
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Unpack[RouteOptions]) -> None:
-        _check_options(type(self), options)
+        check_options(type(self).__name__, options, RouteOptions.__optional_keys__)
         if not callable(endpoint):
             raise RouteError(f"An endpoint must be a callable, got {endpoint!r} for {path!r}")
         vars(self).update(options)
@@ -378,24 +373,6 @@ def _read_shared_dependency(depends: Depends, params: frozenset[str]) -> Dependa
 
 def _path_of(params: frozenset[str]) -> str:
     return "".join(f"/{{{name}}}" for name in sorted(params))
-
-
-def check_max_body_size(limit: Any) -> None:
-    """Raise ValueError where a limit is not a number of bytes."""
-    if limit is not None and (type(limit) is bool or not isinstance(limit, int) or limit < 0):
-        raise ValueError(f"max_body_size must be a non-negative integer or None, got {limit!r}")
-
-
-def _check_options(route_class: type, options: Any) -> None:
-    unknown = options.keys() - OPTIONS
-    if unknown:
-        raise TypeError(
-            f"{route_class.__name__} got unknown options {', '.join(map(repr, sorted(unknown)))}; there are "
-            f"{', '.join(sorted(OPTIONS))}"
-        )
-
-
-OPTIONS = RouteOptions.__optional_keys__
 
 
 def _check_body_allowed(status: int | str | None) -> None:

@@ -1,9 +1,8 @@
-"""Included routers: their routes as the router that includes them has them.
+"""Included routers: the routes of a router at their place among those of another one.
 
-An included router stays what it is, and may be included several times and changed later. Each of its routes is seen
-from outside as an *effective route*: with the whole path, and with what the inclusion adds. It is of the same class,
-has its own values for what inclusion changes, and shares everything else with the original, also what a subclass
-keeps in it. Effective routes are made once, when somebody looks at them after a change.
+An included router stays what it is, and may be included several times and changed later. Its routes are seen from
+outside as effective routes, with the whole path, and with what the inclusion adds. They are made once, when somebody
+looks at them after a change.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,6 +21,7 @@ from portico.web.routing.api import (
     APIRoute,
     APIWebSocketRoute,
     check_max_body_size,
+    check_options,
     read_dependencies,
     read_signature,
     signature_of,
@@ -37,105 +37,6 @@ from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
 if TYPE_CHECKING:
     from portico.web.routing.apirouter import APIRouter
 
-# What an effective route has of its own, whether it was given or is made when it is asked for.
-OWN = frozenset(
-    (
-        *("original_route", "path", "path_format", "path_regex", "param_convertors", "name", "endpoint", "methods"),
-        *("app", "layers", "tags", "dependencies", "dependant", "responses", "callbacks", "deprecated", "summary"),
-        *("include_in_schema", "response_class", "generate_unique_id_function", "strict_content_type", "description"),
-        *("max_body_size", "form_limits", "dependency_overrides_provider", "operation_id", "unique_id"),
-        *("response_field", "stream_item_field", "response_fields", "body_field", "_embed_body_fields"),
-    )
-)
-
-
-class EffectiveRoute(BaseRoute):
-    """A route as the router has it that includes the route's own one. Mixed into the class of the route."""
-
-    original_route: BaseRoute
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "original_route" or name.startswith("__"):
-            raise AttributeError(name)
-        return getattr(self.original_route, name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in OWN:
-            object.__setattr__(self, name, value)
-        else:
-            setattr(self.original_route, name, value)
-
-
-class Shared:
-    """An attribute whose value is that of the original route, though the class has a default."""
-
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __get__(self, route: EffectiveRoute, owner: type) -> Any:
-        return getattr(route.original_route, self.name)
-
-
-_effective_classes: dict[type, type[BaseRoute]] = {}
-
-
-def _effective_class(route_class: type[BaseRoute]) -> type[BaseRoute]:
-    known = _effective_classes.get(route_class)
-    if known is not None:
-        return known
-    names: dict[str, Any] = {"__module__": route_class.__module__, "__qualname__": route_class.__qualname__}
-    for name in dir(route_class):
-        if name not in OWN and not name.startswith("__") and not hasattr(getattr_static(route_class, name), "__get__"):
-            names[name] = Shared(name)
-    made = _effective_classes[route_class] = type(route_class.__name__, (EffectiveRoute, route_class), names)
-    return made
-
-
-def _effective(route: BaseRoute, values: dict[str, Any]) -> BaseRoute:
-    kind = type(route)
-    made = object.__new__(kind if issubclass(kind, EffectiveRoute) else _effective_class(kind))
-    vars(made).update(values)
-    vars(made)["original_route"] = getattr(route, "original_route", route)
-    return made
-
-
-class RouteBelow(BaseRoute):
-    """A route that decides for itself, below a prefix, which it does not see.
-
-    Args:
-        prefix: The prefix, "" for none.
-        route: The route.
-        app: What handles its requests.
-    """
-
-    def __init__(self, prefix: str, route: BaseRoute, app: ASGIApp) -> None:
-        self.original_route = getattr(route, "original_route", route)
-        self.route = route
-        self.app = app
-        self.prefix = Mount(prefix, app=app)
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if not self.prefix.path:
-            return self.route.matches(scope)
-        match, outer = self.prefix.matches(scope)
-        if match is Match.NONE:
-            return match, outer
-        match, inner = self.route.matches({**scope, **outer})
-        return match, {**outer, "endpoint": self.original_route, **inner}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
-
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        ours = {key: path_params[key] for key in self.prefix.param_convertors if key in path_params}
-        theirs = {key: value for key, value in path_params.items() if key not in ours}
-        url = self.route.url_path_for(name, **theirs)
-        path, _ = replace_params(self.prefix.path_format, self.prefix.param_convertors, {**ours, "path": ""})
-        return URLPath(path=path.rstrip("/") + str(url), protocol=url.protocol, host=url.host)
-
-
 class IncludedRouter:
     """A router at its place among the routes of the one that includes it.
 
@@ -146,6 +47,7 @@ class IncludedRouter:
     """
 
     def __init__(self, parent: "APIRouter", router: "APIRouter", options: IncludeOptions) -> None:
+        check_options("include_router", options, IncludeOptions.__optional_keys__)
         check_max_body_size(options.get("max_body_size"))
         self.router = router
         self.prefix = parent.prefix + options.get("prefix", "")
@@ -204,21 +106,21 @@ class IncludedRouter:
     def _include(self, route: BaseRoute) -> BaseRoute:
         match route:
             case APIRoute():
-                return _effective(route, self._operation(route))
+                return effective(route, self._operation(route))
             case APIWebSocketRoute():
-                return _effective(route, self._websocket(route))
+                return effective(route, self._websocket(route))
             case Route():
                 values = self._location(route.path) | {"app": self._around(route.app), "methods": route.methods}
-                return _effective(route, values | {"endpoint": route.endpoint})
+                return effective(route, values | {"endpoint": route.endpoint})
             case WebSocketRoute():
                 values = self._location(route.path) | {"app": self._around(route.app)}
-                return _effective(route, values | {"endpoint": route.endpoint})
+                return effective(route, values | {"endpoint": route.endpoint})
             case Mount():
                 values = self._location(route.path.rstrip("/"), BELOW) | {"app": self._around(route.app)}
-                return _effective(route, values)
+                return effective(route, values)
             case Host():
                 app = Router([Mount(self.prefix, app=route.app)]) if self.prefix else route.app
-                return _effective(route, {"app": self._around(app)})
+                return effective(route, {"app": self._around(app)})
         return RouteBelow(self.prefix, route, self._around(route.handle))
 
     def _location(self, path: str, below: str = "") -> dict[str, Any]:
@@ -330,6 +232,8 @@ class RouteContext:
         return self.route if self.effective_route is None else self.effective_route
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
         return getattr(self._seen, name)
 
 
@@ -341,16 +245,3 @@ def iter_route_contexts(routes: Sequence[BaseRoute | RouteContext]) -> Iterator[
         else:
             original = getattr(route, "original_route", None)
             yield RouteContext(route) if original is None else RouteContext(original, route)
-
-
-def first_given(*values: Any) -> Any:
-    """Return the first value that somebody chose, the first default if nobody did."""
-    for value in values:
-        if not isinstance(value, DefaultPlaceholder):
-            return value
-    return values[0]
-
-
-def first_not_none(*values: int | None) -> int | None:
-    """Return the first value that there is."""
-    return next((value for value in values if value is not None), None)
