@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -9,7 +10,9 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 from uuid import UUID
 
+import msgspec
 from pydantic import BaseModel, Field, StringConstraints, field_validator
+from typing_extensions import TypedDict
 
 from portico.asgi import Message
 from portico.web import (
@@ -77,6 +80,22 @@ class Item(BaseModel):
 
 class Tree(BaseModel):
     children: list["Tree"] = []
+
+
+@dataclass
+class Thing:
+    number: int
+    parts: list[Part] = field(default_factory=list)
+
+
+class Record(TypedDict):
+    number: int
+    name: str
+
+
+class Node(msgspec.Struct):
+    number: int
+    children: list["Node"] = []
 
 
 class Cat(BaseModel):
@@ -197,6 +216,18 @@ def make_app() -> Portico:
     async def _tree(tree: Tree) -> Any:
         return {}
 
+    @app.post("/dataclass")
+    async def _dataclass(thing: Thing) -> Any:
+        return {}
+
+    @app.post("/typed-dict")
+    async def _typed_dict(record: Record) -> Any:
+        return {}
+
+    @app.post("/struct")
+    async def _struct(node: Node) -> Any:
+        return {}
+
     @app.post("/pet")
     async def _pet(pet: Annotated[Cat | Dog, Body(discriminator="type")]) -> Any:
         return {}
@@ -295,12 +326,20 @@ def send(
     method: str | None = None,
 ) -> Answer:
     """Send a request as a server would, byte for byte. What the application raises is raised here."""
-    content = body.encode() if isinstance(body, str) else body
+    content = (body.encode() if isinstance(body, str) else body) or b""
+    messages = [{"type": "http.request", "body": content, "more_body": False}]
+    return Answer(exchange(app, path, query, headers, messages, method or ("GET" if body is None else "POST")))
+
+
+def exchange(
+    app: Portico, path: str, query: bytes | str, headers: Headers, received: list[Message], method: str
+) -> list[Message]:
+    """Let the application have a request, message by message, until the client is gone; return what it sends."""
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": method or ("GET" if body is None else "POST"),
+        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": quote(path, errors="surrogateescape").encode(),
@@ -310,7 +349,6 @@ def send(
         "client": ("127.0.0.1", 1),
         "server": ("test", 80),
     }
-    received: list[Message] = [{"type": "http.request", "body": content or b"", "more_body": False}]
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -320,7 +358,7 @@ def send(
         sent.append(message)
 
     asyncio.run(app(scope, receive, keep))
-    return Answer(sent)
+    return sent
 
 
 def check_shape(answer: Answer) -> None:

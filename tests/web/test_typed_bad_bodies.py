@@ -13,12 +13,14 @@ from tests.web.badinput import (
     VALID_PATH,
     Headers,
     check_shape,
+    exchange,
     make_app,
     part,
     problems,
     send,
 )
 
+from portico.asgi import Message
 from portico.web import Portico
 
 
@@ -87,7 +89,21 @@ BODIES: dict[str, bytes | str] = {
     "members that are no objects": b'{"item": 1, "part": [], "count": {}, "weights": null}',
     "class attributes": b'{"__class__": {"__init__": 1}, "_sa_x": 1, "__proto__": {}}',
 }
-JSON_PATHS = ["/item", "/two", "/embedded", "/list", "/map", "/tree", "/pet", "/union", "/number", "/text"]
+JSON_PATHS = [
+    "/item",
+    "/two",
+    "/embedded",
+    "/list",
+    "/map",
+    "/tree",
+    "/dataclass",
+    "/typed-dict",
+    "/struct",
+    "/pet",
+    "/union",
+    "/number",
+    "/text",
+]
 
 
 def suits(path: str, name: str) -> bool:
@@ -237,6 +253,25 @@ def test_multipart_forms(app: Portico, parts: bytes) -> None:
 def test_content_types_that_are_no_form(app: Portico, content_type: str) -> None:
     for path in FORM_PATHS:
         check_shape(send(app, path, headers=[("content-type", content_type)], body=part("user", b"a") + END))
+
+
+@pytest.mark.parametrize("path", ["/item", "/two", "/form", "/files"])
+def test_a_client_that_goes_away_in_the_middle_of_a_body_is_no_error(app: Portico, path: str) -> None:
+    headers = {"/form": URLENCODED, "/files": MULTIPART}.get(path, JSON)
+    half: Message = {"type": "http.request", "body": part("one", b"a")[:20], "more_body": True}
+    for messages in ([], [half], [half, half]):
+        sent = exchange(app, path, "", headers, [*messages], "POST")
+        assert not sent or sent[0]["status"] < 500
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_a_body_may_come_in_pieces(app: Portico, size: int) -> None:
+    for path, query, headers, body in VALID.values():
+        if body is not None:
+            pieces = [body[at : at + size] for at in range(0, len(body), size)]
+            messages: list[Message] = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+            messages.append({"type": "http.request"})
+            assert exchange(app, path, query, headers, messages, "POST")[0]["status"] == 200
 
 
 VALID: dict[str, tuple[str, str, Headers, bytes | None]] = {

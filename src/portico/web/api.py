@@ -25,11 +25,13 @@ from portico.web.params import Depends
 from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
 from portico.web.plan.signature import get_dependant
+from portico.web.plan.steps import overridden
 from portico.web.responses import Response
-from portico.web.routing.api import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, APIRoute, check_max_body_size
+from portico.web.routing.api import APIRoute
 from portico.web.routing.apirouter import ON_EVENT, APIRouter
 from portico.web.routing.frontend import PathLike, check_directory
 from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
+from portico.web.routing.options import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, check_max_body_size
 from portico.web.routing.routes import BaseRoute
 from portico.web.types import DecoratedCallable, Lifespan
 from portico.web.websockets import WebSocket
@@ -245,8 +247,9 @@ class Portico(Operations, Application):
         Raises:
             DependencyScopeError: If it asks for something of a request, or for dependencies of another scope.
         """
-        call = self.dependency_overrides.get(dependency, dependency)
-        return await self.app_dependencies.value(get_dependant(path="", call=call, scope="app"))
+        overrides = self.dependency_overrides
+        dependant = get_dependant(path="", call=overrides.get(dependency, dependency), scope="app")
+        return await self.app_dependencies.value(overridden(dependant, overrides, frozenset((dependency,))))
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]) -> None:
         self.router.add_api_route(path, endpoint, **options)

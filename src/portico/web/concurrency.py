@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from contextlib import asynccontextmanager as asynccontextmanager
 from contextlib import contextmanager as contextmanager
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 from types import TracebackType
 from typing import Any, ParamSpec, TypeGuard, TypeVar
 
@@ -31,27 +31,31 @@ _UNSET = object()
 
 _threads = DEFAULT_THREADS
 _caller = threading.local()  # of each thread of the pool: the loop that it works for
-_pool: ThreadPoolExecutor | None = None
+_pools: dict[bool, ThreadPoolExecutor] = {}  # by whether they are for those who hold something
+# Whether the caller holds what other calls may be waiting for in their threads, such as a connection of a small pool of
+# connections to a database. Its calls then have threads of their own, as many again, or they would wait for each other.
+holds: ContextVar[bool] = ContextVar("whether others may wait for what this one holds", default=False)
 _exits: ThreadPoolExecutor | None = None  # it makes a thread where none is idle
 
 
 def set_threads(count: int) -> None:
     """Set how many threads sync endpoints, dependencies and background tasks of this process share (40 by default).
 
+    As many again are there for requests that have entered dependencies with `yield`, see `holds`.
+
     Calls that are running stay where they are; those that come later use the new pool.
 
     Raises:
         ValueError: If the count is not positive.
     """
-    global _threads, _pool
+    global _threads
     if count < 1:
         raise ValueError(f"the thread pool needs at least one thread, got {count!r}")
     if count == _threads:
         return
     _threads = count
-    old, _pool = _pool, None
-    if old is not None:
-        old.shutdown(wait=False)
+    while _pools:
+        _pools.popitem()[1].shutdown(wait=False)
 
 
 def is_async_callable(obj: Any) -> TypeGuard[Callable[..., Awaitable[Any]]]:
@@ -143,10 +147,12 @@ async def exit_in_thread(
 
 
 def _executor() -> ThreadPoolExecutor:
-    global _pool
-    if _pool is None:
-        _pool = ThreadPoolExecutor(_threads, thread_name_prefix="portico-threadpool")
-    return _pool
+    held = holds.get()
+    pool = _pools.get(held)
+    if pool is None:
+        # No two are made: other loops' threads get the first one.
+        pool = _pools.setdefault(held, ThreadPoolExecutor(_threads, thread_name_prefix="portico-threadpool"))
+    return pool
 
 
 def _call(

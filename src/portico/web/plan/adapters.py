@@ -78,56 +78,52 @@ def _is_complete(annotation: type) -> bool:
 
 def plain_adapter(field_info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
     """Return what validates and serialises values of the field; the default and the document's words make no odds."""
-    annotation, metadata, discriminator = field_info.annotation, field_info.metadata, field_info.discriminator
-    key = None if config or discriminator is not None else _constrained(_key(annotation), metadata)
-    return _adapter(
-        key,
-        field_info,
-        config,
-        metadata if discriminator is None else [*metadata, Field(discriminator=discriminator)],
-    )
+    annotation, extras = field_info.annotation, field_info.metadata
+    if config or field_info.discriminator is not None:
+        key = None
+        if field_info.discriminator is not None:
+            extras = [*extras, Field(discriminator=field_info.discriminator)]
+    else:
+        key = _constrained(_key(annotation), extras)
+    return _adapter(key, annotation, extras, config)
 
 
 def documented_adapter(field_info: FieldInfo, config: ConfigDict | None) -> TypeAdapter[Any]:
-    attributes = {name: value for name in _SAID if (value := getattr(field_info, name)) is not None}
-    factory = field_info.default_factory
-    if factory is None:
+    """Return what the JSON schema of the field is made from: its default and what is said of it are in it."""
+    said = {name: value for name in _SAID if (value := getattr(field_info, name)) is not None}
+    if field_info.default_factory is None:
         if field_info.default is not PydanticUndefined:
-            attributes["default"] = field_info.default
+            said["default"] = field_info.default
     elif not field_info.default_factory_takes_validated_data:
-        attributes["default_factory"] = factory
-    if not attributes:
+        said["default_factory"] = field_info.default_factory
+    if not said:
         return plain_adapter(field_info, config)
-    key = None if config else _constrained(_key(field_info.annotation), field_info.metadata)
-    if key is not None:
-        parts: list[Any] = [_Description, key]
-        for name, value in attributes.items():
-            if type(value) not in _COMPARABLE:
-                key = None
-                break
-            parts.append((name, type(value), value))  # the type too: 1 is not True
-        else:
-            key = tuple(parts)
-    return _adapter(key, field_info, config, [*field_info.metadata, _Description(**attributes)])
+    annotation, metadata = field_info.annotation, field_info.metadata
+    key = None if config else _constrained(_key(annotation), metadata)
+    if key is not None and all(type(value) in _COMPARABLE for value in said.values()):
+        key = (_Description, key, *((name, type(value), value) for name, value in said.items()))  # 1 is not True
+    else:
+        key = None
+    return _adapter(key, annotation, [*metadata, _Description(**said)], config)
 
 
 class _Description(FieldInfo):  # type: ignore[misc]
     """What a field says of its type. pydantic warns of attributes without effect on FieldInfo itself."""
 
 
-def _adapter(key: Any, field_info: FieldInfo, config: ConfigDict | None, extras: list[Any]) -> TypeAdapter[Any]:
+def _adapter(key: Any, annotation: Any, extras: list[Any], config: ConfigDict | None) -> TypeAdapter[Any]:
     """Return the adapter with this key, or a new one, which is then shared if it has a key."""
     if key is not None:
         adapter = _kept.get(key) or _shared.get(key)
         if adapter is not None:
             return adapter
-    source: Any = with_structs(field_info.annotation)
+    source: Any = with_structs(annotation)
     if extras:
         source = Annotated[(source, *extras)]
     adapter = TypeAdapter(source, config=config)
     if key is not None and adapter.pydantic_complete:
         _shared[key] = adapter
-        if not extras and _key(field_info.annotation, _BUILTINS) is not None:
+        if not extras and _key(annotation, _BUILTINS) is not None:
             _kept[key] = adapter
     return adapter
 

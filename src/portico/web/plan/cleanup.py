@@ -1,7 +1,8 @@
 """Dependencies with `yield`: entered one after the other, left in the opposite order, in time for what they hold.
 
 Those of scope "function" are left when the endpoint has returned, before the response is sent; those of scope
-"request" after it has been sent. A request that has none makes no exit stack.
+"request" after it has been sent. A request that has none makes no exit stack. From the first one that is entered on,
+the request has something that others may wait for, and gets its threads before them (`concurrency.holds`).
 """
 
 import sys
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from portico.asgi import Scope
-from portico.web.concurrency import exit_in_thread
+from portico.web.concurrency import exit_in_thread, holds
 
 CLEANUP_KEY = "portico.cleanup"
 
@@ -19,12 +20,10 @@ CLEANUP_KEY = "portico.cleanup"
 class Cleanup:
     """What is to be left at the end of a request, by the scope of the dependency."""
 
-    __slots__ = ("function", "request", "shield")
-
-    def __init__(self) -> None:
-        self.function: AsyncExitStack | None = None
-        self.request: AsyncExitStack | None = None
-        self.shield: Any = None
+    # Of the class: most requests have none of them, and make this object none the less.
+    function: AsyncExitStack | None = None
+    request: AsyncExitStack | None = None
+    shield: Any = None
 
     def stack(self, function: bool) -> AsyncExitStack:
         """Return the stack of the dependencies of one scope."""
@@ -41,23 +40,13 @@ class Cleanup:
         stack, self.function = self.function, None
         return stack is not None and await _leave(stack, error)
 
-    async def leave(self, error: BaseException | None = None) -> bool:
-        """Leave all that is still entered; return whether a dependency has swallowed the error."""
-        try:
-            if await self.leave_function(error):
-                error = None
-                swallowed = True
-            else:
-                swallowed = False
-        except BaseException as raised:
-            if self.request is not None and await self._leave_request(raised):
-                return True
-            raise
-        return await self._leave_request(error) or swallowed
-
-    async def _leave_request(self, error: BaseException | None) -> bool:
+    async def leave_request(self, error: BaseException | None = None) -> bool:
+        """Leave those of scope "request", all others have been left; return whether one has swallowed the error."""
         stack, self.request = self.request, None
-        return stack is not None and await _leave(stack, error)
+        try:
+            return stack is not None and await _leave(stack, error)
+        finally:
+            holds.set(False)
 
 
 async def _leave(stack: AsyncExitStack, error: BaseException | None) -> bool:
@@ -67,10 +56,8 @@ async def _leave(stack: AsyncExitStack, error: BaseException | None) -> bool:
 
 
 def cleanup_of(scope: Scope) -> Cleanup:
-    """Return the cleanup of the request, made when it is first asked for."""
-    cleanup = scope.get(CLEANUP_KEY)
-    if cleanup is None:
-        cleanup = scope[CLEANUP_KEY] = Cleanup()
+    """Return the cleanup of the request."""
+    cleanup: Cleanup = scope[CLEANUP_KEY]
     return cleanup
 
 

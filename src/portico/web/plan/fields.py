@@ -27,8 +27,8 @@ Mode = Literal["validation", "serialization"]
 
 NO_FIELD = (
     "pydantic cannot validate {name!r}, whose type is {type_!r}. If it is what a handler says to return and is not "
-    "meant to be a response model (Union[Response, dict, None], for example), give the handler's decorator the parameter "
-    "response_model=None."
+    "meant to be a response model (Union[Response, dict, None], for example), give the handler's decorator the "
+    "parameter response_model=None."
 )
 
 
@@ -102,7 +102,7 @@ class ModelField:
     @property
     def validator(self) -> SchemaValidator:
         """What validates a value, the default aside."""
-        return self._adapter().validator
+        return self._adapter().validator  # type: ignore[return-value]  # or a plugin's, which looks the same
 
     @property
     def serializer(self) -> SchemaSerializer:

@@ -168,18 +168,19 @@ def request_response(handler: Callable[[Request], Awaitable[Response]]) -> ASGIA
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         watch = send if type(send) is ResponseWatch else ResponseWatch(send)
+        # Made here, since a handler of the program's own may go on with a copy of the scope.
+        cleanup = scope[CLEANUP_KEY] = Cleanup()
         try:
             try:
                 response = await handler(request)
-                if CLEANUP_KEY not in scope:
-                    await response(scope, receive, watch)
-                    return
-                await scope[CLEANUP_KEY].leave_function()
+                if cleanup.function is not None:
+                    await cleanup.leave_function()
                 await response(scope, receive, watch)
             except BaseException as error:
-                await _leave(scope, error, watch)
+                await _leave(cleanup, error, watch)
             else:
-                await scope.pop(CLEANUP_KEY).leave()
+                if cleanup.request is not None:
+                    await cleanup.leave_request()
         except Exception as error:
             if not await answered(error, request, scope, receive, watch):
                 raise
@@ -187,15 +188,29 @@ def request_response(handler: Callable[[Request], Awaitable[Response]]) -> ASGIA
     return app
 
 
-async def _leave(scope: Scope, error: BaseException, watch: ResponseWatch | None) -> None:
-    """Leave the dependencies because of an error, which goes on unless one of them has swallowed it."""
-    cleanup: Cleanup | None = scope.pop(CLEANUP_KEY, None)
-    if cleanup is None or not await cleanup.leave(error):
-        raise error
+async def _leave(cleanup: Cleanup, error: BaseException, watch: ResponseWatch | None) -> None:
+    """Leave the dependencies because of an error, which goes on unless one of them has swallowed it.
+
+    What those of scope "function" make of it is what those of scope "request" see: where there will be no response, an
+    error.
+    """
+    try:
+        if not await cleanup.leave_function(error):
+            raise error
+        _expect_response(watch, error)
+    except BaseException as raised:
+        if not await cleanup.leave_request(raised):
+            raise
+    else:
+        await cleanup.leave_request()
+    _expect_response(watch, error)
+
+
+def _expect_response(watch: ResponseWatch | None, swallowed: BaseException) -> None:
     if watch is not None and not watch.started:
         raise DefinitionError(
             "There is no response: the endpoint was raising an exception and a dependency with yield has caught it "
-            f"and has not raised it again, {error!r}. End its `except` block with `raise`."
+            f"and has not raised it again, {swallowed!r}. End its `except` block with `raise`."
         )
 
 
@@ -204,14 +219,15 @@ def websocket_session(handler: Callable[[WebSocket], Awaitable[None]]) -> ASGIAp
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         session = WebSocket(scope, receive=receive, send=send)
+        cleanup = scope[CLEANUP_KEY] = Cleanup()
         try:
             try:
                 await handler(session)
+                await cleanup.leave_function()
             except BaseException as error:
-                await _leave(scope, error, None)
+                await _leave(cleanup, error, None)
             else:
-                if CLEANUP_KEY in scope:
-                    await scope.pop(CLEANUP_KEY).leave()
+                await cleanup.leave_request()
         except Exception as error:
             if not await answered(error, session, scope, receive, ResponseWatch(send)):
                 raise

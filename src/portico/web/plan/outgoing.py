@@ -15,6 +15,7 @@ from portico.web.exceptions import ResponseValidationError
 from portico.web.plan.annotations import is_struct, lenient_issubclass
 from portico.web.plan.context import endpoint_context
 from portico.web.plan.fields import ModelField, located
+from portico.web.plan.structs import structs_within
 from portico.web.responses.data import PLAIN, dump_json, dump_plain, is_faithful, kinds_in
 
 LOC = ("response",)
@@ -30,7 +31,7 @@ class Outgoing:
         options: The options of the serialisation that are not the default.
     """
 
-    __slots__ = ("call", "convert", "dump", "exact", "field", "options", "validate")
+    __slots__ = ("call", "convert", "dump", "dump_exact", "exact", "field", "options", "validate")
 
     def __init__(self, call: Callable[..., Any] | None, field: ModelField, options: dict[str, Any]) -> None:
         self.call = call
@@ -41,8 +42,9 @@ class Outgoing:
         self.dump: Callable[[Any], bytes] = partial(serializer.to_json, **options)
         self.convert: Callable[[Any], Any] = partial(serializer.to_python, mode="json", **options)
         self.exact = _exact_class(field)
+        self.dump_exact = self.dump
         if self.exact is not None and is_struct(self.exact) and options == BY_ALIAS:
-            self.dump = msgspec.json.Encoder(enc_hook=jsonable_encoder).encode
+            self.dump_exact = _struct_encoder(self.exact, self.dump)
 
     def json(self, value: Any, scope: Scope | None) -> bytes:
         """Return the value as JSON.
@@ -50,8 +52,12 @@ class Outgoing:
         Raises:
             ResponseValidationError: If it is not of the declared type.
         """
+        if type(value) is not self.exact:
+            value = self.valid(value, scope)
+            if type(value) is not self.exact:
+                return self.dump(value)
         # An instance of the very model has been validated when it was made.
-        return self.dump(value if type(value) is self.exact else self.valid(value, scope))
+        return self.dump_exact(value)
 
     def jsonable(self, value: Any, scope: Scope | None) -> Any:
         """Return the value as what JSON has.
@@ -78,6 +84,20 @@ def _exact_class(field: ModelField) -> type | None:
     if lenient_issubclass(kind, BaseModel):
         return None if kind.model_config.get("revalidate_instances") == "always" else kind
     return kind if is_struct(kind) else None
+
+
+def _struct_encoder(kind: type, dump: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """Return the way to JSON for instances of just this struct: msgspec's, as long as that shows no more than declared.
+
+    msgspec writes all that an instance of a derived struct has; where there may be one inside, pydantic writes it.
+    """
+    parts = structs_within(kind)
+    if parts is None:
+        return dump
+    encode = msgspec.json.Encoder(enc_hook=jsonable_encoder).encode
+    if not parts:
+        return encode
+    return lambda value: dump(value) if any(part.__subclasses__() for part in parts) else encode(value)
 
 
 def _context(call: Callable[..., Any] | None, scope: Scope | None) -> Any:

@@ -12,8 +12,9 @@ from enum import Enum
 from typing import Any
 
 from portico.web.background import BackgroundTasks
-from portico.web.concurrency import run_in_threadpool
+from portico.web.concurrency import holds, run_in_threadpool
 from portico.web.connections import HTTPConnection
+from portico.web.plan.appscope import app_key
 from portico.web.plan.bodies import BodyPlan, flat_body_params, should_embed
 from portico.web.plan.callables import is_async_generator, is_coroutine, is_generator
 from portico.web.plan.cleanup import ThreadedExit, async_context, cleanup_of
@@ -61,6 +62,7 @@ class Step:
     """One call: a dependency, or at last the endpoint."""
 
     __slots__ = (
+        "app_key",
         "app_scope",
         "call",
         "concurrency",
@@ -82,6 +84,7 @@ class Step:
         self.inputs = Inputs.of(dependant)
         self.function_scope = dependant.scope == "function"
         self.app_scope = dependant if dependant.scope == "app" else None
+        self.app_key = app_key(dependant) if dependant.scope == "app" else None
         self.concurrency = dependant.concurrency
         self.scopes = dependant.oauth_scopes if dependant.security_scopes_param_name else None
         self.injections = tuple(
@@ -272,6 +275,7 @@ def call_in_thread(frame: Frame, steps: Sequence[Step]) -> None:
             frame.results[step.number] = context.__enter__()
             stack = cleanup_of(frame.conn.scope).stack(step.function_scope)
             stack.push_async_exit(ThreadedExit(context))
+            holds.set(True)
         else:
             frame.results[step.number] = step.call(**values)
 
@@ -279,7 +283,7 @@ def call_in_thread(frame: Frame, steps: Sequence[Step]) -> None:
 async def call_on_loop(frame: Frame, step: Step) -> Any:
     """Call a step that does not block, or that has to wait for its turn."""
     if step.app_scope is not None:
-        return await frame.conn.scope["app"].app_dependencies.value(step.app_scope)
+        return await frame.conn.scope["app"].app_dependencies.value(step.app_scope, step.app_key)
     if step.concurrency is not None:
         return await _call_in_turn(frame, step)
     values = arguments(frame, step)
@@ -293,7 +297,9 @@ async def call_on_loop(frame: Frame, step: Step) -> Any:
 async def _enter(frame: Frame, step: Step, values: dict[str, Any]) -> Any:
     cleanup = cleanup_of(frame.conn.scope)
     context = async_context(step.call, values, cleanup)
-    return await cleanup.stack(step.function_scope).enter_async_context(context)
+    value = await cleanup.stack(step.function_scope).enter_async_context(context)
+    holds.set(True)
+    return value
 
 
 async def _call_in_turn(frame: Frame, step: Step) -> Any:

@@ -9,10 +9,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from uuid import UUID
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, SerializerFunctionWrapHandler
 from pydantic_core import CoreSchema, PydanticCustomError, ValidationError, core_schema
 
 from portico.web.plan.annotations import UNIONS, is_struct, union_of
@@ -21,7 +25,11 @@ if TYPE_CHECKING:
     import msgspec
     from pydantic_core import InitErrorDetails
 
-__all__ = ["with_structs"]
+__all__ = ["structs_within", "with_structs"]
+
+# Types whose values are the same in JSON whatever they are derived from, and containers.
+LEAVES = frozenset((str, int, float, bool, bytes, type(None), date, datetime, time, timedelta, Decimal, UUID))
+CONTAINERS = frozenset((list, tuple, set, frozenset, dict))
 
 
 def with_structs(annotation: Any) -> Any:
@@ -42,6 +50,34 @@ def with_structs(annotation: Any) -> Any:
     if origin in UNIONS:
         return _tagged_union(args) or union_of(known)
     return origin[known]
+
+
+def structs_within(kind: Any) -> frozenset[Any] | None:
+    """Return the structs that instances of a struct may have in them, None if they may have what is not known here."""
+    found: set[Any] = set()
+    return frozenset(get_origin(part) or part for part in found) if _collect_members(kind, found) else None
+
+
+def _collect_members(kind: Any, found: set[Any]) -> bool:
+    import msgspec
+
+    return all(_collect(field.type, found) for field in msgspec.structs.fields(kind))
+
+
+def _collect(annotation: Any, found: set[Any]) -> bool:
+    import msgspec
+
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _collect(get_args(annotation)[0], found)
+    if annotation in found or annotation in LEAVES or annotation in (Ellipsis, msgspec.UnsetType) or origin is Literal:
+        return True
+    if is_struct(origin or annotation):
+        found.add(annotation)
+        return _collect_members(annotation, found)
+    if origin in CONTAINERS or origin in UNIONS:
+        return all(_collect(arg, found) for arg in get_args(annotation))
+    return isinstance(annotation, type) and issubclass(annotation, Enum)
 
 
 def _tagged_union(choices: tuple[Any, ...]) -> Any:
@@ -81,9 +117,10 @@ def _schema(kind: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
     with _described(ref) as is_new:
         definitions = [_members_schema(kind, handler, ref)] if is_new else []
     members = core_schema.definition_reference_schema(ref)
-    as_dict = core_schema.plain_serializer_function_ser_schema(partial(_shallow, cls=cls), return_schema=members)
-    schema = core_schema.no_info_plain_validator_function(
-        validate, serialization=as_dict, json_schema_input_schema=members
+    schema = core_schema.no_info_wrap_validator_function(  # around what only describes it
+        lambda value, _: validate(value),
+        members,
+        serialization=core_schema.wrap_serializer_function_ser_schema(partial(_as_dict, cls=cls), schema=members),
     )
     return core_schema.definitions_schema(schema, definitions) if definitions else schema
 
@@ -126,7 +163,11 @@ def _members_schema(kind: Any, handler: GetCoreSchemaHandler, ref: str) -> CoreS
     return core_schema.typed_dict_schema(members, cls=cls, ref=ref)
 
 
-def _shallow(struct: Any, *, cls: Any) -> Any:
+def _as_dict(struct: Any, serialize: SerializerFunctionWrapHandler, *, cls: Any) -> Any:
+    return serialize(_shallow(struct, cls))
+
+
+def _shallow(struct: Any, cls: Any) -> Any:
     """Return what the JSON of a struct has, the values as they are."""
     import msgspec
 

@@ -6,7 +6,7 @@ first one.
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, IntEnum
 from typing import Any, TypedDict, Unpack
 
@@ -35,14 +35,21 @@ from portico.web.plan.signature import (
     get_typed_return_annotation,
 )
 from portico.web.requests import Request
-from portico.web.responses import JSONResponse, PlainTextResponse, Response
+from portico.web.responses import PlainTextResponse, Response
 from portico.web.routing.layers import RouterLayers
 from portico.web.routing.operations import RouteOptions
+from portico.web.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICT,
+    DEFAULT_UNIQUE_ID,
+    check_max_body_size,
+    check_options,
+)
 from portico.web.routing.paths import RouteError, Template
 from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute, get_name, leads_to_app
 from portico.web.sse import EventSourceResponse, ServerSentEvent
 from portico.web.types import IncEx
-from portico.web.utils import generate_unique_id, is_body_allowed_for_status_code
+from portico.web.utils import is_body_allowed_for_status_code
 from portico.web.websockets import WebSocket
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

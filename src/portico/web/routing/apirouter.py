@@ -16,19 +16,20 @@ from portico.web.middleware import Middleware
 from portico.web.params import Depends
 from portico.web.plan.forms import FormLimits, check_form_limits
 from portico.web.responses import Response
-from portico.web.routing.api import (
-    DEFAULT_RESPONSE_CLASS,
-    DEFAULT_STRICT,
-    DEFAULT_UNIQUE_ID,
-    APIRoute,
-    APIWebSocketRoute,
-    check_max_body_size,
-)
+from portico.web.routing.api import APIRoute, APIWebSocketRoute
 from portico.web.routing.frontend import FrontendRoute, FrontendRoutes, PathLike, check_directory
-from portico.web.routing.inclusion import IncludedRouter, first_given, first_not_none
+from portico.web.routing.inclusion import IncludedRouter
 from portico.web.routing.layers import FormLimited, RouterLayers
 from portico.web.routing.lifespans import NotedLifespan, entered_once, from_generator
 from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
+from portico.web.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_STRICT,
+    DEFAULT_UNIQUE_ID,
+    check_max_body_size,
+    first_given,
+    first_not_none,
+)
 from portico.web.routing.paths import RouteError
 from portico.web.routing.router import RouteList, Router
 from portico.web.routing.routes import BaseRoute, Match, PathRoute

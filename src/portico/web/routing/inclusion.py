@@ -7,35 +7,33 @@ looks at them after a change.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from inspect import getattr_static
 from typing import TYPE_CHECKING, Any
 
-from portico.asgi import ASGIApp, Receive, Scope, Send
-from portico.web.datastructures import DefaultPlaceholder, URLPath
+from portico.asgi import ASGIApp
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
 from portico.web.plan.forms import FormLimits, check_form_limits
-from portico.web.routing.api import (
-    DEFAULT_RESPONSE_CLASS,
-    DEFAULT_UNIQUE_ID,
-    APIRoute,
-    APIWebSocketRoute,
-    check_max_body_size,
-    check_options,
-    read_dependencies,
-    read_signature,
-    signature_of,
-)
+from portico.web.routing.api import APIRoute, APIWebSocketRoute, read_dependencies, read_signature, signature_of
+from portico.web.routing.effective import RouteBelow, effective
 from portico.web.routing.frontend import FrontendRoute
 from portico.web.routing.layers import FormLimited, RouterLayers
 from portico.web.routing.mounts import BELOW, Host, Mount
 from portico.web.routing.operations import IncludeOptions
-from portico.web.routing.paths import Template, replace_params
+from portico.web.routing.options import (
+    DEFAULT_RESPONSE_CLASS,
+    DEFAULT_UNIQUE_ID,
+    check_max_body_size,
+    check_options,
+    first_given,
+    first_not_none,
+)
+from portico.web.routing.paths import Template
 from portico.web.routing.router import Router
-from portico.web.routing.routes import BaseRoute, Match, Route, WebSocketRoute
+from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute
 
 if TYPE_CHECKING:
     from portico.web.routing.apirouter import APIRouter
+
 
 class IncludedRouter:
     """A router at its place among the routes of the one that includes it.
@@ -83,7 +81,7 @@ class IncludedRouter:
             if key not in self.removed:
                 made[key] = self._made.get(key) or (route, self._include(route))
         self._made = made
-        self.shown = [effective for _, effective in made.values()]
+        self.shown = [shown for _, shown in made.values()]
         return self.shown
 
     def frontends(self) -> Iterator[FrontendRoute]:
@@ -98,8 +96,8 @@ class IncludedRouter:
 
     def keep(self, kept: Collection[int]) -> None:
         """Show only the effective routes with these identities, and what is added to the router later."""
-        for key, (route, effective) in self._made.items():
-            if id(effective) not in kept:
+        for key, (route, shown) in self._made.items():
+            if id(shown) not in kept:
                 self.removed[key] = route
         self.shown = [route for route in self.shown if id(route) in kept]
 

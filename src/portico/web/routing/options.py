@@ -13,7 +13,6 @@ DEFAULT_UNIQUE_ID = Default(generate_unique_id)
 DEFAULT_STRICT = Default(True)
 
 
-
 def first_given(*values: Any) -> Any:
     """Return the first value that somebody chose, the first default if nobody did."""
     for value in values:

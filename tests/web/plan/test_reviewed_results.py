@@ -1,0 +1,64 @@
+"""What a response shows: no more than its declared type has."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+import pytest
+
+from portico.web import Portico
+from portico.web.plan.structs import structs_within
+from portico.web.testclient import TestClient
+
+T = TypeVar("T")
+
+
+class User(msgspec.Struct):
+    name: str
+
+
+class Account(User):
+    password: str = "secret"
+
+
+class Team(msgspec.Struct):
+    lead: User
+    members: list[User] = []
+
+
+class Box(msgspec.Struct, Generic[T]):
+    content: T
+
+
+class Point(msgspec.Struct):
+    x: int
+    tag: Annotated[str | None, msgspec.Meta(extra={})] = None
+
+
+ANN = Account("ann")
+
+
+@pytest.mark.parametrize(
+    ("declared", "result", "expected"),
+    [
+        (User, ANN, {"name": "ann"}),
+        (list[User], [ANN], [{"name": "ann"}]),
+        (Team, Team(ANN, [ANN]), {"lead": {"name": "ann"}, "members": [{"name": "ann"}]}),
+        (Team, {"lead": {"name": "ann"}, "members": [ANN]}, {"lead": {"name": "ann"}, "members": [{"name": "ann"}]}),
+        (Box[Team], Box(Team(ANN)), {"content": {"lead": {"name": "ann"}, "members": []}}),
+    ],
+)
+def test_members_of_a_derived_struct_are_not_shown(declared: Any, result: Any, expected: Any) -> None:
+    app = Portico()
+
+    @app.get("/", response_model=declared)
+    async def endpoint() -> Any:
+        return result
+
+    assert TestClient(app).get("/").json() == expected
+
+
+def test_the_structs_within_a_struct_are_known_unless_a_member_may_be_anything() -> None:
+    assert structs_within(Point) == frozenset()
+    assert structs_within(Team) == {User}
+    assert structs_within(Box[list[Box[User]]]) == {Box, User}
+    assert structs_within(Box[Any]) is None
