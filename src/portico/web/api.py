@@ -8,6 +8,7 @@ from typing_extensions import deprecated
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.applications import Application
+from portico.web.errorformats import ErrorFormat
 from portico.web.exception_handlers import (
     http_exception_handler,
     request_validation_exception_handler,
@@ -61,6 +62,7 @@ class Portico(Operations, Application):
         swagger_ui_init_oauth: Settings of Swagger UI for OAuth2.
         middleware: Middleware around everything but the answer to unhandled exceptions, the outermost first.
         exception_handlers: Handlers by status or by class of exception; 500 or Exception is for what nobody handles.
+        error_format: How errors without a handler are answered and documented; as in FastAPI by default.
         on_startup: Functions that are called before the first request; not with a `lifespan`.
         on_shutdown: Functions that are called after the last request; not with a `lifespan`.
         lifespan: An async context manager of the application, entered before the first request and left after the
@@ -132,6 +134,7 @@ class Portico(Operations, Application):
         form_limits: FormLimits | None = None,
         threads: int | None = None,
         mounted_lifespans: bool = True,
+        error_format: ErrorFormat | None = None,
     ) -> None:
         super().__init__(
             debug,
@@ -140,6 +143,10 @@ class Portico(Operations, Application):
             max_body_size=max_body_size,
             threads=threads,
         )
+        self.error_format = error_format
+        if error_format is not None:
+            self.exception_handlers = error_format.exception_handlers() | self.exception_handlers
+            self.exception_handlers.setdefault(500, error_format.answer_server_error)
         self.exception_handlers.setdefault(HTTPException, http_exception_handler)
         self.exception_handlers.setdefault(RequestValidationError, request_validation_exception_handler)
         self.exception_handlers.setdefault(

@@ -25,7 +25,7 @@ async def http_exception_handler(request: Request, exc: HTTPException) -> Respon
     try:
         return JSONResponse({"detail": exc.detail}, exc.status_code, exc.headers)
     except UnicodeEncodeError:  # a detail that repeats half a surrogate pair of the client's
-        return JSONResponse({"detail": _showable(exc.detail, MAX_DEPTH)}, exc.status_code, exc.headers)
+        return JSONResponse({"detail": showable(exc.detail)}, exc.status_code, exc.headers)
 
 
 async def request_validation_exception_handler(request: Request, exc: RequestValidationError) -> JSONResponse:
@@ -36,7 +36,7 @@ async def request_validation_exception_handler(request: Request, exc: RequestVal
     except (ValueError, TypeError, RecursionError):
         pass
     # Each problem repeats what the client sent, which JSON may have no form for: NaN, bytes, half a surrogate pair.
-    return JSONResponse({"detail": _showable(errors, MAX_DEPTH)}, UNPROCESSABLE)
+    return JSONResponse({"detail": showable(errors)}, UNPROCESSABLE)
 
 
 async def websocket_request_validation_exception_handler(
@@ -54,7 +54,7 @@ def _reason(errors: Sequence[Any]) -> str:
     return text.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
 
 
-def _showable(value: Any, depth: int) -> Any:
+def showable(value: Any, depth: int = MAX_DEPTH) -> Any:
     """Return the value as JSON can have it: what it cannot is replaced, and what is nested too deeply left out."""
     if value is None or isinstance(value, bool):
         return value
@@ -69,10 +69,10 @@ def _showable(value: Any, depth: int) -> Any:
     if depth == 0:
         return None
     if isinstance(value, dict):
-        return {str(_showable(key, 0)): _showable(item, depth - 1) for key, item in value.items()}
+        return {str(showable(key, 0)): showable(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_showable(item, depth - 1) for item in value]
+        return [showable(item, depth - 1) for item in value]
     try:
-        return _showable(jsonable_encoder(value), depth - 1)
+        return showable(jsonable_encoder(value), depth - 1)
     except (ValueError, TypeError, RecursionError):
         return None

@@ -1,8 +1,9 @@
 from collections.abc import Iterator
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import pytest
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json
+from typing_extensions import TypedDict
 
 from portico.web.exceptions import DefinitionError
 from portico.web.params import Query
@@ -105,7 +106,7 @@ def test_a_typed_dict_is_validated() -> None:
 def test_a_type_that_pydantic_does_not_know_is_refused_when_the_field_is_made() -> None:
     class Unknown: ...
 
-    with pytest.raises(DefinitionError, match=r"cannot validate 'name', whose type is .*Unknown.*response_model=None"):
+    with pytest.raises(DefinitionError, match=r"cannot validate 'name': .*Unknown.*response_model=None"):
         create_model_field("name", Unknown | None)
 
 
@@ -178,7 +179,7 @@ def test_the_members_of_a_model_are_fields_with_its_configuration() -> None:
 
 def test_metadata_that_is_not_a_constraint_counts_too() -> None:
     json = Query(annotation=list[int])
-    json.metadata.append(Json())
+    json.metadata.append(Json())  # type: ignore[type-arg]
     assert ModelField(json, "name").validate("[1]") == ([1], [])
     assert field(list[int]).validate("[1]")[1]
 

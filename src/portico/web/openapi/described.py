@@ -4,11 +4,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 from portico.web.datastructures import DefaultPlaceholder
+from portico.web.errorformats import ErrorFormat
+from portico.web.openapi.errors import error_field
 from portico.web.openapi.parameters import Taken, taken_by
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField
 from portico.web.responses import Response
 from portico.web.routing import APIRoute, BaseRoute, RouteContext, iter_route_contexts
+from portico.web.routing.layers import RouterLayers
 
 
 class Operable(Protocol):
@@ -37,13 +40,15 @@ class Operable(Protocol):
     is_json_stream: bool
     is_sse_stream: bool
     callbacks: list[BaseRoute] | None
+    layers: Sequence[RouterLayers]
+    dependency_overrides_provider: Any
     openapi_extra: dict[str, Any] | None
 
 
 class Described:
-    """A route of the document, with what its dependencies take and the callbacks that it makes."""
+    """A route of the document, with what its dependencies take, the callbacks it makes, and the format of its errors."""
 
-    __slots__ = ("callbacks", "name", "path", "route", "taken")
+    __slots__ = ("callbacks", "errors", "name", "path", "route", "taken")
 
     def __init__(self, route: Operable, *, path: str, name: str) -> None:
         self.route = route
@@ -51,6 +56,21 @@ class Described:
         self.name = name
         self.taken: Taken = taken_by(route.dependant)
         self.callbacks = described(route.callbacks or ())
+        self.errors = _error_format(route)
+
+    @property
+    def takes_values(self) -> bool:
+        """Whether requests may have values that do not fit."""
+        return bool(self.route.body_field or self.taken.fields())
+
+
+def _error_format(route: Operable) -> ErrorFormat | None:
+    """Return the format of the innermost router that has one, else the application's."""
+    for layers in route.layers:
+        if layers.error_format is not None:
+            return layers.error_format
+    found: ErrorFormat | None = getattr(route.dependency_overrides_provider, "error_format", None)
+    return found
 
 
 def described(routes: Sequence[BaseRoute | RouteContext]) -> list[Described]:
@@ -72,6 +92,7 @@ def fields_of(shown: Sequence[Described]) -> list[ModelField]:
     results: list[ModelField] = []
     taken: list[ModelField] = []
     called_back: list[ModelField] = []
+    errors: list[ModelField] = []
     for each in shown:
         route = each.route
         if route.body_field:
@@ -79,7 +100,8 @@ def fields_of(shown: Sequence[Described]) -> list[ModelField]:
         results += _results(route)
         called_back += fields_of(each.callbacks)
         taken += each.taken.fields()
-    return called_back + bodies + results + taken
+        errors += _errors(each)
+    return called_back + bodies + results + taken + errors
 
 
 def _results(route: Operable) -> Iterator[ModelField]:
@@ -88,3 +110,14 @@ def _results(route: Operable) -> Iterator[ModelField]:
     yield from (route.response_fields or {}).values()
     if route.stream_item_field:
         yield route.stream_item_field
+
+
+def _errors(shown: Described) -> Iterator[ModelField]:
+    if shown.errors is None:
+        return
+    if shown.takes_values and shown.errors.validation_field:
+        yield shown.errors.validation_field
+    for status, declared in shown.route.responses.items():
+        field = error_field(shown.errors, status, declared)
+        if field is not None:
+            yield field

@@ -7,8 +7,9 @@ from typing import Any
 from portico.web.openapi.components import Schemas
 from portico.web.openapi.constants import METHODS_WITH_BODY
 from portico.web.openapi.described import Described, Operable
+from portico.web.openapi.errors import add_invalid
 from portico.web.openapi.parameters import add_examples, parameters, security
-from portico.web.openapi.responses import INVALID, INVALID_RESPONSE, INVALID_SCHEMAS, merge, responses
+from portico.web.openapi.responses import merge, responses
 from portico.web.plan.fields import ModelField
 
 
@@ -42,9 +43,9 @@ class Operations:
             operation["requestBody"] = self._body(route.body_field)
         if shown.callbacks:
             operation["callbacks"] = {each.name: {each.path: self.path_item(each)} for each in shown.callbacks}
-        operation["responses"] = responses(route, self.schemas)
-        if route.body_field or shown.taken.fields():
-            self._add_invalid(operation["responses"])
+        operation["responses"] = responses(route, shown.errors, self.schemas)
+        if shown.takes_values:
+            add_invalid(operation["responses"], shown.errors, self.schemas)
         if route.openapi_extra:
             operation = deepcopy(operation)  # what it has is in other operations too
             merge(operation, route.openapi_extra)
@@ -76,8 +77,3 @@ class Operations:
         add_examples(media, info)
         body = {"content": {info.media_type: media}}
         return {"required": True, **body} if field.required else body
-
-    def _add_invalid(self, found: dict[str, Any]) -> None:
-        if found.keys().isdisjoint((INVALID, "4XX", "default")):
-            found[INVALID] = INVALID_RESPONSE
-            self.definitions |= INVALID_SCHEMAS

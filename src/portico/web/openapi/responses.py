@@ -1,4 +1,4 @@
-"""The responses of an operation: its own, those that it declares besides, and the one to a bad request."""
+"""The responses of an operation: its own, and those that it declares besides."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from portico.web.datastructures import DefaultPlaceholder
+from portico.web.errorformats import ErrorFormat
 from portico.web.openapi.components import Schemas
-from portico.web.openapi.constants import REF_PREFIX
 from portico.web.openapi.described import Operable
+from portico.web.openapi.errors import error_field, is_error
 from portico.web.plan.annotations import lenient_issubclass
 from portico.web.responses import JSONResponse, Response
 from portico.web.utils import is_body_allowed_for_status_code
@@ -24,40 +25,9 @@ RANGES = {
     "DEFAULT": "Default Response",
 }
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
-INVALID = "422"
-INVALID_RESPONSE = {
-    "description": "Validation Error",
-    "content": {"application/json": {"schema": {"$ref": f"{REF_PREFIX}HTTPValidationError"}}},
-}
-# What the framework's own answer to a request that does not fit holds. Programs that answer otherwise change these.
-validation_error_definition: dict[str, Any] = {
-    "title": "ValidationError",
-    "type": "object",
-    "properties": {
-        "loc": {
-            "title": "Location",
-            "type": "array",
-            "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]},
-        },
-        "msg": {"title": "Message", "type": "string"},
-        "type": {"title": "Error Type", "type": "string"},
-        "input": {"title": "Input"},
-        "ctx": {"title": "Context", "type": "object"},
-    },
-    "required": ["loc", "msg", "type"],
-}
-validation_error_response_definition: dict[str, Any] = {
-    "title": "HTTPValidationError",
-    "type": "object",
-    "properties": {"detail": {"title": "Detail", "type": "array", "items": {"$ref": f"{REF_PREFIX}ValidationError"}}},
-}
-INVALID_SCHEMAS = {
-    "HTTPValidationError": validation_error_response_definition,
-    "ValidationError": validation_error_definition,
-}
 
 
-def responses(route: Operable, schemas: Schemas) -> dict[str, Any]:
+def responses(route: Operable, errors: ErrorFormat | None, schemas: Schemas) -> dict[str, Any]:
     """Return the Response Objects of a route by status, without the one to a bad request."""
     response_class = class_of(route)
     own: dict[str, Any] = {"description": route.response_description}
@@ -71,7 +41,10 @@ def responses(route: Operable, schemas: Schemas) -> dict[str, Any]:
     found = deepcopy(found)  # other fields of the same types share what is in their schemas
     media_type = response_class.media_type or "application/json"
     for status, declared in route.responses.items():
-        _add(found, status, declared, _declared_schema(route, status, schemas), media_type)
+        field = route.response_fields.get(status) or error_field(errors, status, declared)
+        schema = None if field is None else schemas.of(field)
+        shown_as = errors.media_type if errors is not None and is_error(status) else media_type
+        _add(found, status, declared, schema, shown_as)
     return found
 
 
@@ -122,11 +95,6 @@ def _event_schema(content: dict[str, Any] | None) -> dict[str, Any]:
     }
     schema: dict[str, Any] = {"type": "object", "properties": fields}
     return schema if content is None else {**schema, "required": ["data"]}
-
-
-def _declared_schema(route: Operable, status: int | str, schemas: Schemas) -> dict[str, Any] | None:
-    field = route.response_fields.get(status)
-    return None if field is None else schemas.of(field)
 
 
 def _add(

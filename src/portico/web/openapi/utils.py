@@ -4,6 +4,6 @@ A program with an answer of its own may change these in place, as FastAPI's user
 """
 
 from portico.web.openapi.document import get_openapi
-from portico.web.openapi.responses import validation_error_definition, validation_error_response_definition
+from portico.web.openapi.errors import validation_error_definition, validation_error_response_definition
 
 __all__ = ["get_openapi", "validation_error_definition", "validation_error_response_definition"]

@@ -5,6 +5,7 @@ A body that is one JSON value for one field goes to pydantic as bytes, where tha
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +34,8 @@ Loc = tuple[str, ...]
 
 WHOLE = ("body",)
 NO_OBJECT = object()
+# Where half a surrogate pair may be: an escape, its bytes in what is not quite UTF-8, anything in UTF-16 and UTF-32.
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|\x00")
 MAX_KNOWN_TYPES = 128
 _known_types: dict[bytes, bool] = {b"application/json": True}
 
@@ -199,7 +202,12 @@ class BodyPlan:
 
     async def _decoded(self, request: Request[Any], body: bytes) -> Any:
         try:
-            return await request.json()
+            received = await request.json()
+            half = SURROGATE.search(body)
+            if half is not None and not _has_form(received):
+                # RFC 8259 §8.2: half a surrogate pair means nothing, and cannot be sent on.
+                raise json.JSONDecodeError("Unpaired surrogate", "", half.start())
+            return received
         except json.JSONDecodeError as error:
             if not _is_text(body):
                 raise _unreadable() from error
@@ -246,6 +254,15 @@ def _put(step: int, field: ModelField, value: Any, loc: Loc, values: Values, err
 def _decodes_as_usual(request: Request[Any]) -> bool:
     """Tell whether nobody has decoded the body yet, and nobody has a way of his own to decode it."""
     return type(request).json is Request.json and not hasattr(request, "_json")
+
+
+def _has_form(value: Any) -> bool:
+    """Tell whether every text in what JSON gave can be encoded."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_text(body: bytes) -> bool:

@@ -26,9 +26,9 @@ RequiredParam: Final[Any] = PydanticUndefined
 Mode = Literal["validation", "serialization"]
 
 NO_FIELD = (
-    "pydantic cannot validate {name!r}, whose type is {type_!r}. If it is what a handler says to return and is not "
-    "meant to be a response model (Union[Response, dict, None], for example), give the handler's decorator the "
-    "parameter response_model=None."
+    "pydantic cannot validate {name!r}: {type_!r} is not a valid Pydantic field type. If it is what a handler says to "
+    "return and is not meant to be a response model (Union[Response, dict, None], for example), give the handler's "
+    "decorator the parameter response_model=None."
 )
 
 

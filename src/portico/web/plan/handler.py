@@ -49,6 +49,8 @@ class Planned:
         provider = self.overrides_provider
         if provider is not None and provider.dependency_overrides:
             return self._with_overrides(provider.dependency_overrides)
+        if self._overridden is not None:
+            self._overridden, self._overrides = None, {}
         plan = self._plan
         if plan is None:
             plan = self._plan = Plan(self.dependant, self.body)

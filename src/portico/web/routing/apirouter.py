@@ -11,6 +11,7 @@ from typing_extensions import deprecated
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable
+from portico.web.errorformats import ErrorFormat
 from portico.web.exceptions import DefinitionError
 from portico.web.middleware import Middleware
 from portico.web.params import Depends
@@ -71,6 +72,7 @@ class APIRouter(Operations, Router):
         middleware: Middleware around its routes, also where it is included.
         exception_handlers: Handlers, by status or class of exception, that go before the application's for what its
             routes raise, also where it is included.
+        error_format: How errors of its routes are answered and documented, where that is not as in the application.
         mounted_lifespans: Whether the lifespans of mounted applications are run in this one.
     """
 
@@ -100,11 +102,14 @@ class APIRouter(Operations, Router):
         middleware: Sequence[Middleware] | None = None,
         exception_handlers: Mapping[Any, ExceptionHandler] | None = None,
         mounted_lifespans: bool = True,
+        error_format: ErrorFormat | None = None,
     ) -> None:
         check_max_body_size(max_body_size)
         _check_prefix(prefix)
         self.form_limits = check_form_limits(form_limits)
         outside = [Middleware(FormLimited, self.form_limits)] if self.form_limits else []
+        handlers: dict[Any, Any] = {} if error_format is None else dict(error_format.exception_handlers())
+        handlers |= exception_handlers or {}
         self._including: list[ref[APIRouter]] = []
         self._frontend_routes: FrontendRoutes | None = None
         self._frontends: FrontendRoutes | None = None
@@ -115,10 +120,10 @@ class APIRouter(Operations, Router):
             self._events if lifespan is None else from_generator(lifespan) or lifespan,
             middleware=[*outside, *(middleware or ())],
             max_body_size=max_body_size,
-            exception_handlers=exception_handlers,
+            exception_handlers=handlers,
             mounted_lifespans=mounted_lifespans,
         )
-        self._layers = tuple(middleware or ()), dict(exception_handlers or {})
+        self._layers = tuple(middleware or ()), handlers, error_format
         self.prefix = prefix
         self.tags: list[str | Enum] = tags or []
         self.dependencies = list(dependencies or ())
@@ -176,8 +181,10 @@ class APIRouter(Operations, Router):
     @functools.cached_property
     def layers(self) -> RouterLayers | None:
         """Its own middleware and exception handlers, for where it is included."""
-        middleware, exception_handlers = self._layers
-        return RouterLayers(middleware, exception_handlers) if middleware or exception_handlers else None
+        middleware, exception_handlers, error_format = self._layers
+        if not middleware and not exception_handlers:
+            return None
+        return RouterLayers(middleware, exception_handlers, error_format)
 
     def _changed(self) -> None:
         """Tell the routers that include this one that it has changed."""

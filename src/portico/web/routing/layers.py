@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.web.errorformats import ErrorFormat
 from portico.web.handling import HandledExceptions
 from portico.web.middleware import Middleware, wrapped
 from portico.web.plan.forms import FormLimits
@@ -17,11 +18,18 @@ class RouterLayers:
     Args:
         middleware: The middleware, the outermost first.
         exception_handlers: Handlers, by status or class of exception, inside the middleware.
+        error_format: The format that some of the handlers make answers in, for the document.
     """
 
-    __slots__ = ("key", "stack")
+    __slots__ = ("error_format", "key", "stack")
 
-    def __init__(self, middleware: Sequence[Middleware], exception_handlers: Mapping[Any, Any]) -> None:
+    def __init__(
+        self,
+        middleware: Sequence[Middleware],
+        exception_handlers: Mapping[Any, Any],
+        error_format: ErrorFormat | None = None,
+    ) -> None:
+        self.error_format = error_format
         self.key = f"portico.router.{id(self)}"
         app: ASGIApp = self._go_on
         if exception_handlers:
