@@ -113,7 +113,7 @@ def group_of(test: str) -> str:
 
 
 def print_groups(results: Mapping[str, Sequence[str]], left_out: Iterable[str]) -> None:
-    """Print a line for each group: how many of its tests were run, and how many of them passed.
+    """Print a line for each group: how its tests ended.
 
     Args:
         results: The outcome of each test, and what it said.
@@ -123,8 +123,9 @@ def print_groups(results: Mapping[str, Sequence[str]], left_out: Iterable[str]) 
     counts = {group: Counter[str]() for group in (*GROUPS, OTHER)}
     for test, (outcome, _) in results.items():
         counts[group_of(test)][outcome] += 1
-    print(f"{'group':<32}{'left out':>9}{'run':>7}{'passed':>8}{'%':>9}")
+    print(f"{'group':<32}{'left out':>9}{'skipped':>9}{'failed':>8}{'passed':>8}{'%':>9}")
     for group, outcomes in counts.items():
-        run, passed = outcomes.total(), outcomes["passed"]
-        share = f"{100 * passed / run:9.2f}" if run else f"{'-':>9}"
-        print(f"{group:<32}{unrun[group]:>9}{run:>7}{passed:>8}{share}")
+        passed, failed = outcomes["passed"], outcomes["failed"] + outcomes["error"]
+        skipped = outcomes.total() - passed - failed
+        share = f"{100 * passed / (passed + failed):9.2f}" if passed + failed else f"{'-':>9}"
+        print(f"{group:<32}{unrun[group]:>9}{skipped:>9}{failed:>8}{passed:>8}{share}")

@@ -7,24 +7,23 @@ disagree. Without a format all is as in FastAPI.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NotRequired, cast
 from urllib.parse import quote
 
 from pydantic import Field
-from typing_extensions import NotRequired, TypedDict  # pydantic takes those of typing from Python 3.12 on
+from typing_extensions import TypedDict  # pydantic takes that of typing from Python 3.12 on
 
 from portico.http.status import reason as reason_phrase
 from portico.web.encoders import jsonable_encoder
 from portico.web.exception_handlers import showable
 from portico.web.exceptions import HTTPException, RequestValidationError
-from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.fields import ModelField, create_model_field
 from portico.web.plan.signature import get_typed_return_annotation
 from portico.web.requests import Request
 from portico.web.responses import JSONResponse, Response
 from portico.web.utils import is_body_allowed_for_status_code
 
-FRAGMENT_SAFE = "~!$&'()*+,;=:@?"  # what a fragment may have besides letters, digits and "-._" (RFC 3986 section 3.5)
+PCHARS = "~!$&'()*+,;=:@"  # what stays as it is in a path or fragment beside letters and digits (RFC 3986 section 3.3)
 
 
 class ErrorFormat:
@@ -77,29 +76,29 @@ class ErrorFormat:
         """Answer an exception that nobody has handled, without a word about it."""
         return await self.answer_http_error(request, HTTPException(500))
 
-    def exception_handlers(self) -> dict[type[Exception], Callable[..., Any]]:
+    def exception_handlers(self) -> dict[Any, Callable[..., Any]]:
         """Return the handlers that make the answers."""
         return {HTTPException: self.answer_http_error, RequestValidationError: self.answer_validation_error}
 
     @cached_property
     def http_field(self) -> ModelField | None:
         """The type of the content that `http_error` returns, for the document; None if it does not say."""
-        return _returned("HTTPError", self.http_error)
+        return _returned(self.http_error)
 
     @cached_property
     def validation_field(self) -> ModelField | None:
         """The type of the content that `validation_error` returns, for the document; None if it does not say."""
-        return _returned("ValidationError", self.validation_error)
+        return _returned(self.validation_error)
 
     def _response(self, content: Any, status_code: int, headers: Mapping[str, str] | None = None) -> Response:
         return JSONResponse(jsonable_encoder(content), status_code, headers, self.media_type)
 
 
-def _returned(name: str, method: Callable[..., Any]) -> ModelField | None:
+def _returned(method: Callable[..., Any]) -> ModelField | None:
     annotation = get_typed_return_annotation(method)
     if annotation is None or annotation is Any:
         return None
-    return create_model_field(name, annotation, mode="serialization")
+    return create_model_field(method.__name__, annotation, mode="serialization")
 
 
 class Problem(TypedDict):
@@ -155,14 +154,18 @@ class ProblemDetails(ErrorFormat):
 
 
 def _problem(request: Request, status_code: int) -> Problem:
-    title = reason_phrase(status_code)
-    return {"type": "about:blank", "title": title, "status": status_code, "instance": request.url.path}
+    return {
+        "type": "about:blank",
+        "title": reason_phrase(status_code),
+        "status": status_code,
+        "instance": quote(request.scope["path"], safe=f"/{PCHARS}", errors="replace"),
+    }
 
 
 def _invalid_value(item: Mapping[str, Any]) -> InvalidValue:
-    kind, loc = item.get("type", "value_error"), item.get("loc", ())  # a program may raise less than we do
-    value: InvalidValue = {"detail": item["msg"], "type": kind, "loc": list(loc)}
-    if loc[:1] == ("body",) and kind != "json_invalid":  # whose place is a number of characters
+    kind, loc = item.get("type", "value_error"), list(item.get("loc", ()))  # a program may raise less than we do
+    value: InvalidValue = {"detail": item["msg"], "type": kind, "loc": loc}
+    if loc[:1] == ["body"] and kind != "json_invalid":  # whose place is a number of characters
         value["pointer"] = _pointer(loc[1:])
     return value
 
@@ -170,5 +173,4 @@ def _invalid_value(item: Mapping[str, Any]) -> InvalidValue:
 def _pointer(names: Sequence[str | int]) -> str:
     """Return the JSON pointer as the fragment of a URI (RFC 6901 §6)."""
     tokens = (str(name).replace("~", "~0").replace("/", "~1") for name in names)
-    return "#" + "".join(f"/{quote(token, safe=FRAGMENT_SAFE, errors='replace')}" for token in tokens)
-
+    return "#" + "".join(f"/{quote(token, safe=PCHARS, errors='replace')}" for token in tokens)

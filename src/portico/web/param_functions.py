@@ -11,7 +11,7 @@ from typing import Any, Unpack
 from pydantic_core import PydanticUndefined
 
 from portico.web import params
-from portico.web.params import DependencyScope, FieldOptions
+from portico.web.params import DependencyScope, FieldOptions, QueryStyle
 
 __all__ = ["Body", "Cookie", "Depends", "FieldOptions", "File", "Form", "Header", "Path", "Query", "Security"]
 
@@ -26,14 +26,24 @@ def Path(default: Any = ..., **options: Unpack[FieldOptions]) -> Any:
     return params.Path(default, **options)
 
 
-def Query(default: Any = PydanticUndefined, **options: Unpack[FieldOptions]) -> Any:
+def Query(
+    default: Any = PydanticUndefined,
+    *,
+    style: QueryStyle = "form",
+    explode: bool = True,
+    **options: Unpack[FieldOptions],
+) -> Any:
     """Declare a parameter of the query string, or a model of several.
 
     Args:
         default: Its value if it is not there; without one it is required.
+        style: Whether the fields of a model are parameters, as "form" has them, or in one that is a "deepObject":
+            `filter[name]=green`.
+        explode: Whether each item of a list is a parameter, `tag=a&tag=b`, or all are in one: `tag=a,b`. For a model,
+            whether that is so for its lists.
         options: See `FieldOptions`.
     """
-    return params.Query(default, **options)
+    return params.Query(default, style=style, explode=explode, **options)
 
 
 def Header(

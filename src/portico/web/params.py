@@ -40,6 +40,7 @@ __all__ = [
     "ParameterError",
     "Path",
     "Query",
+    "QueryStyle",
     "Security",
 ]
 
@@ -49,6 +50,7 @@ class ParameterError(DefinitionError, AssertionError):
 
 
 DependencyScope = Literal["function", "request", "app"]
+QueryStyle = Literal["form", "deepObject"]
 
 
 class ParamTypes(Enum):
@@ -168,11 +170,23 @@ class Path(Param):
 
 
 class Query(Param):
-    """A parameter of the query string."""
+    """A parameter of the query string, in one of the styles that OpenAPI has for lists and objects."""
 
-    __slots__ = ()
+    __slots__ = ("explode", "style")
 
     in_ = ParamTypes.query
+
+    def __init__(
+        self,
+        default: Any = PydanticUndefined,
+        *,
+        style: QueryStyle = "form",
+        explode: bool = True,
+        **options: Unpack[DeclarationOptions],
+    ) -> None:
+        self.style = style
+        self.explode = explode
+        super().__init__(default, **options)
 
 
 class Header(Param):

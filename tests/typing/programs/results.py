@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, EmailStr
+from typing_extensions import TypedDict  # of typing, pydantic takes it from Python 3.12 on
 
 from portico import BackgroundTasks, Portico, Response, status
 from portico.web.encoders import jsonable_encoder

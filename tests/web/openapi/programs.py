@@ -7,9 +7,10 @@ import enum
 import importlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Annotated, Any, Generic, Literal, TypedDict, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, Json, RootModel, WithJsonSchema, computed_field
+from typing_extensions import TypedDict  # of typing, pydantic takes it from Python 3.12 on
 
 T = TypeVar("T")
 Framework = Any

@@ -151,3 +151,9 @@ def test_what_is_no_class_is_no_subclass() -> None:
     assert not lenient_issubclass(list[int], list)
     assert not lenient_issubclass("x", str)
     assert lenient_issubclass(bool, (int, str))
+
+
+def test_a_tuple_of_any_length_is_a_sequence_of_its_items() -> None:
+    assert is_bytes_sequence(tuple[bytes, ...])
+    assert is_upload_sequence(tuple[UploadFile, ...])
+    assert not is_upload_sequence(tuple[bytes, ...])

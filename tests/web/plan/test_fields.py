@@ -119,6 +119,10 @@ def test_fields_of_the_same_type_share_what_pydantic_builds() -> None:
     assert field(int, ge=1).validator is field(int, ge=1).validator
 
 
+def test_the_core_schema_is_that_of_the_type_alone() -> None:
+    assert field(int, default=1, title="T").core_schema["type"] == "int"
+
+
 def test_fields_that_differ_in_anything_share_nothing() -> None:
     different = [
         field(int),

@@ -98,6 +98,12 @@ def test_metadata_beside_a_declaration_is_merged_into_it() -> None:
     assert field(annotation).validate("0")[1][0]["type"] == "greater_than_equal"
 
 
+def test_metadata_beside_a_declaration_in_the_default_does_not_count() -> None:
+    found = field(Annotated[int, Field(le=5, title="T")], Query(3, ge=1))
+    assert (found.default, found.field_info.title, found.field_info.annotation) == (3, None, int)
+    assert [bool(found.validate(value)[1]) for value in ("0", "1", "6")] == [True, False, False]
+
+
 def test_none_takes_back_what_metadata_says() -> None:
     info = field(Annotated[int, Field(description="D", alias="a"), Query(description=None, alias=None)]).field_info
     assert (info.description, info.alias, info.validation_alias) == (None, "name", None)

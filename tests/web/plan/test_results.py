@@ -174,8 +174,10 @@ def test_a_content_type_that_was_set_comes_in_place_of_the_usual_one() -> None:
 def test_a_response_passes_as_it_is() -> None:
     given, task = HTMLResponse("x", 404), BackgroundTask(print)
     for made in (plan(Item), plan(response_class=HTMLResponse, status_code=201), plan()):
-        assert made.respond(given, injected(202, x_a="b"), task) is given
-    assert (given.status_code, given.background, "x-a" in given.headers) == (404, task, False)
+        assert made.respond(given, injected(202, x_a="b")) is given
+        with_task = made.respond(given, injected(202, x_a="b"), task)
+        assert vars(with_task) == vars(given) | {"background": task}
+    assert (given.status_code, given.background, "x-a" in given.headers) == (404, None, False)
     own = BackgroundTask(print)
     assert plan().respond(Response(background=own), None, task).background is own
 

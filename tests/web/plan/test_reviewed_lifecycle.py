@@ -329,3 +329,17 @@ def test_included_routers_are_routed_while_requests_run() -> None:
     assert client.get("/late").status_code == 404
     assert client.get("/").json() == "included"
     assert client.get("/late").json() == "late"
+
+
+def test_background_tasks_stay_with_their_request_where_all_get_the_same_response() -> None:
+    app = Portico()
+    shared, ran = Response("ok"), []
+
+    @app.get("/{number}")
+    async def endpoint(number: int, tasks: BackgroundTasks) -> Response:
+        tasks.add_task(ran.append, number)
+        return shared
+
+    client = TestClient(app)
+    assert [client.get(f"/{number}").text for number in (1, 2)] == ["ok", "ok"]
+    assert ran == [1, 2]

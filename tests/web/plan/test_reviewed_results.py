@@ -5,7 +5,8 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 import pytest
 
-from portico.web import Portico
+from portico.web import Depends, Portico
+from portico.web.params import ParameterError
 from portico.web.plan.structs import structs_within
 from portico.web.testclient import TestClient
 
@@ -62,3 +63,18 @@ def test_the_structs_within_a_struct_are_known_unless_a_member_may_be_anything()
     assert structs_within(Team) == {User}
     assert structs_within(Box[list[Box[User]]]) == {Box, User}
     assert structs_within(Box[Any]) is None
+
+
+def test_an_annotation_that_names_nothing_is_refused_when_the_route_is_made() -> None:
+    app = Portico()
+
+    def endpoint(item: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    with pytest.raises(ParameterError, match="'item'.*'Unknown'"):
+        app.get("/")(endpoint)
+
+    def with_dependency(item: "Unknown" = Depends(lambda: 1)) -> int:  # type: ignore[name-defined]  # noqa: F821
+        return item  # type: ignore[no-any-return]
+
+    app.get("/")(with_dependency)
+    assert TestClient(app).get("/").json() == 1

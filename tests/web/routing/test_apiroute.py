@@ -262,3 +262,50 @@ def test_a_websocket_route_has_the_attributes_that_programs_look_at() -> None:
     route = APIWebSocketRoute("/talk/{id}", talk, dependencies=[Depends(nothing)])
     assert (route.path, route.path_format, route.name, route.endpoint) == ("/talk/{id}", "/talk/{id}", "talk", talk)
     assert [dependant.call for dependant in route.dependant.dependencies] == [nothing]
+
+
+def test_the_handler_of_a_route_may_be_made_an_app_again_by_request_response() -> None:
+    left: list[str] = []
+
+    async def held() -> AsyncIterator[int]:
+        try:
+            yield 1
+        except ValueError:
+            left.append("after the error")
+            raise
+        left.append("after the response")
+
+    app = Portico()
+
+    @app.get("/{number}")
+    async def read(number: int, one: int = Depends(held)) -> int:
+        if number == 0:
+            raise ValueError(number)
+        return number + one
+
+    (route,) = (route for route in app.routes if isinstance(route, APIRoute))
+    route.app = routing.request_response(route.get_route_handler())
+    client = TestClient(app, raise_server_exceptions=False)
+    assert (client.get("/1").json(), client.get("/0").status_code) == (2, 500)
+    assert left == ["after the response", "after the error"]
+
+
+def test_a_handler_that_nothing_leaves_the_dependencies_of_says_how_to_make_an_app() -> None:
+    async def held() -> AsyncIterator[int]:
+        yield 1
+
+    app = Portico()
+
+    @app.get("/")
+    async def read(one: int = Depends(held)) -> int:
+        return one
+
+    (route,) = (route for route in app.routes if isinstance(route, APIRoute))
+    handler = route.get_route_handler()
+
+    async def around(request: Request) -> Response:
+        return await handler(request)
+
+    route.app = routing.request_response(around)
+    with pytest.raises(DefinitionError, match=r"request_response\(route\.get_route_handler\(\)\)"):
+        TestClient(app).get("/")

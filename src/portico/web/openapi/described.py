@@ -46,7 +46,7 @@ class Operable(Protocol):
 
 
 class Described:
-    """A route of the document, with what its dependencies take, the callbacks it makes, and the format of its errors."""
+    """A route of the document, with what its dependencies take, its callbacks, and the format of its errors."""
 
     __slots__ = ("callbacks", "errors", "name", "path", "route", "taken")
 

@@ -11,7 +11,8 @@ from portico.web.openapi.components import Schemas
 from portico.web.plan.dependant import CacheKey, Dependant
 from portico.web.plan.fields import ModelField, model_fields
 from portico.web.plan.parametermodels import parameter_model
-from portico.web.plan.values import value_aliases
+from portico.web.plan.querystyles import is_deep
+from portico.web.plan.values import FieldValue, value_aliases
 from portico.web.security.base import SecurityBase
 
 Place = Literal["path", "query", "header", "cookie"]
@@ -24,6 +25,15 @@ class Declared:
     field: ModelField
     members: Sequence[ModelField]
     is_model: bool
+    is_deep: bool = False
+
+    def shown(self) -> list[tuple[ModelField, bool]]:
+        """Return the parameters as the document has them, and whether they are required."""
+        # `Model | None` with a default may be absent as a whole.
+        is_union = self.is_model and not isinstance(self.field.field_info.annotation, type)
+        optional = is_union and not self.field.required
+        found = [(member, member.required and not optional) for member in self.members]
+        return [(self.field, any(required for _, required in found))] if self.is_deep else found
 
 
 @dataclass(slots=True)
@@ -42,7 +52,7 @@ class Taken:
 
     def fields(self) -> list[ModelField]:
         """Return all parameters; the fields of a model that stands for several are parameters themselves."""
-        return [member for _, place in self.places() for declared in place for member in declared.members]
+        return [member for _, place in self.places() for declared in place for member, _ in declared.shown()]
 
 
 def taken_by(dependant: Dependant) -> Taken:
@@ -73,7 +83,9 @@ def _take(
 
 def _declared(parent: ModelField) -> Declared:
     model = parameter_model(parent)
-    return Declared(parent, [parent] if model is None else model_fields(model), is_model=model is not None)
+    if model is None:
+        return Declared(parent, [parent], is_model=False)
+    return Declared(parent, model_fields(model), is_model=True, is_deep=is_deep(parent))
 
 
 def parameters(taken: Taken, schemas: Schemas) -> list[dict[str, Any]]:
@@ -92,12 +104,12 @@ def _all(taken: Taken, schemas: Schemas) -> Iterator[dict[str, Any]]:
             parent = declared.field
             if not getattr(parent.field_info, "include_in_schema", True):
                 continue
-            # `Model | None` with a default may be absent as a whole.
-            is_union = declared.is_model and not isinstance(parent.field_info.annotation, type)
-            optional = is_union and not parent.required
             convert = getattr(parent.field_info, "convert_underscores", True)
-            for member in declared.members:
-                yield _parameter(place, member, schemas, required=member.required and not optional, convert=convert)
+            for member, required in declared.shown():
+                yield {
+                    **_parameter(place, member, schemas, required=required, convert=convert),
+                    **_style(declared, member),
+                }
 
 
 def _parameter(
@@ -113,6 +125,14 @@ def _parameter(
     if getattr(info, "deprecated", None):
         parameter["deprecated"] = True
     return parameter
+
+
+def _style(declared: Declared, member: ModelField) -> dict[str, Any]:
+    """Return how the value is written, where that is not the default of OpenAPI."""
+    if declared.is_deep:
+        return {"style": "deepObject", "explode": True}
+    explode = getattr(declared.field.field_info, "explode", True)
+    return {"style": "form", "explode": False} if FieldValue(member, explode=explode).is_joined else {}
 
 
 def add_examples(described: dict[str, Any], info: Any) -> None:

@@ -151,7 +151,7 @@ def is_upload_sequence(annotation: Any) -> bool:
 def _is_sequence_of(annotation: Any, is_such: Callable[[Any], bool]) -> bool:
     if is_union(annotation):
         return any(_is_sequence_of(arg, is_such) for arg in get_args(annotation))
-    return is_sequence(annotation) and all(is_such(arg) for arg in get_args(annotation))
+    return is_sequence(annotation) and all(is_such(arg) for arg in get_args(annotation) if arg is not Ellipsis)
 
 
 def sequence_of(annotation: Any, values: Any) -> Any:

@@ -9,8 +9,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from portico.asgi import Scope
 from portico.http.media_types import parse_media_type
 from portico.web.exceptions import HTTPException, RequestValidationError
@@ -22,6 +20,7 @@ from portico.web.plan.fields import ModelField, Undefined, missing_error
 from portico.web.plan.forms import FORM_LIMITS_KEY, FormLimits, check_form_limits, form_models
 from portico.web.plan.formvalues import FormField, FormModel
 from portico.web.plan.jsonsafety import means_the_same_from_json
+from portico.web.plan.structs import struct_decoder
 from portico.web.plan.values import value_aliases
 from portico.web.requests import ClientDisconnect, Request
 
@@ -128,13 +127,13 @@ class BodyPlan:
         self.is_form = any(isinstance(field.field_info, Form) for field in deciding)
         self.forms = [(step, _form_readers(some)) for step, some in places] if self.is_form else []
         self.places = [(step, _json_readers(some, embed)) for step, some in places] if not self.is_form else []
-        # The step, the name and the validator of the one value that may be validated from the bytes.
+        # The step and the name of the one value that may be made from the bytes, and what makes it.
         self.direct: tuple[int, str, Callable[[bytes], Any]] | None = None
         if len(self.places) == 1:
             step, readers = self.places[0]
-            if isinstance(readers[0], _Whole) and means_the_same_from_json(readers[0].field):
-                field = readers[0].field
-                self.direct = step, field.name, field.validator.validate_json
+            make = _direct(readers[0].field) if isinstance(readers[0], _Whole) else None
+            if make is not None:
+                self.direct = step, readers[0].field.name, make
 
     async def gather(self, request: Any, values: Values, errors: Errors) -> Any:
         """Put what the fields get into the values of their steps, and what is wrong into the steps' errors.
@@ -171,10 +170,10 @@ class BodyPlan:
             if body and self._is_json(request.scope):
                 direct = self.direct
                 if direct is not None and _decodes_as_usual(request) and not any(errors):
-                    step, name, validate_json = direct
+                    step, name, make = direct
                     try:
-                        values[step][name] = validate_json(body)
-                    except ValidationError:
+                        values[step][name] = make(body)
+                    except ValueError:  # pydantic's error and msgspec's among it
                         pass
                     else:
                         return None
@@ -233,6 +232,13 @@ class BodyPlan:
             for form_reader in form_readers:
                 value, loc = await form_reader.read(received)
                 _put(step, form_reader.field, value, loc, values, errors)
+
+
+def _direct(field: ModelField) -> Callable[[bytes], Any] | None:
+    """Return what makes a valid value of JSON at once, and raises ValueError; None where it has to be decoded first."""
+    if means_the_same_from_json(field):
+        return field.validator.validate_json
+    return None if field.field_info.metadata else struct_decoder(field.field_info.annotation)
 
 
 def _put(step: int, field: ModelField, value: Any, loc: Loc, values: Values, errors: Errors) -> None:

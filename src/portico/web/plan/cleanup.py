@@ -13,6 +13,7 @@ from typing import Any
 
 from portico.asgi import Scope
 from portico.web.concurrency import exit_in_thread, holds
+from portico.web.exceptions import DefinitionError
 
 CLEANUP_KEY = "portico.cleanup"
 
@@ -57,7 +58,12 @@ async def _leave(stack: AsyncExitStack, error: BaseException | None) -> bool:
 
 def cleanup_of(scope: Scope) -> Cleanup:
     """Return the cleanup of the request."""
-    cleanup: Cleanup = scope[CLEANUP_KEY]
+    cleanup: Cleanup | None = scope.get(CLEANUP_KEY)
+    if cleanup is None:
+        raise DefinitionError(
+            "A typed handler has been called outside of its route, where nothing leaves its dependencies with yield. "
+            "Make the app of a route of its get_route_handler() itself: request_response(route.get_route_handler())."
+        )
     return cleanup
 
 

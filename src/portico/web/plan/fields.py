@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.main import IncEx
-from pydantic_core import PydanticUndefined, SchemaSerializer, SchemaValidator
+from pydantic_core import CoreSchema, PydanticUndefined, SchemaSerializer, SchemaValidator
 
 from portico.web.exceptions import DefinitionError, PydanticV1NotSupportedError
 from portico.web.plan.adapters import cannot_fail, documented_adapter, plain_adapter
@@ -108,6 +108,11 @@ class ModelField:
     def serializer(self) -> SchemaSerializer:
         """What serialises a value that is valid."""
         return self._adapter().serializer
+
+    @property
+    def core_schema(self) -> CoreSchema:
+        """What pydantic makes the two of."""
+        return self._adapter().core_schema
 
     def _adapter(self) -> TypeAdapter[Any]:
         if self._plain is None:

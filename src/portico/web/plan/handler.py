@@ -84,6 +84,10 @@ class RequestHandler(Planned):
         super().__init__(dependant, body, overrides_provider)
         self.result = result
 
+    def as_request_app(self) -> ASGIApp:
+        """Return the ASGI application of the handler, for who asks the untyped half for it."""
+        return request_response(self)
+
     async def __call__(self, request: Request) -> Response:
         plan = self.plan()
         endpoint = plan.endpoint

@@ -51,7 +51,7 @@ def means_the_same_from_json(field: ModelField) -> bool:
     """Tell whether a valid value is the same from the bytes of a JSON text as from what they decode to."""
     if field.config:
         return False
-    return _Reading().is_safe(field._adapter().core_schema)
+    return _Reading().is_safe(field.core_schema)
 
 
 class _Reading:

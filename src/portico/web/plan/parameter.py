@@ -22,6 +22,7 @@ from portico.web.plan.annotations import (
     model_of,
 )
 from portico.web.plan.fields import ModelField, RequiredParam, Undefined, create_model_field
+from portico.web.plan.querystyles import check_style
 from portico.web.requests import Request
 from portico.web.responses import Response
 from portico.web.security.scopes import SecurityScopes
@@ -82,8 +83,7 @@ def read_parameter(name: str, annotation: Any, default: Any, path_names: Abstrac
     if declaration is None:
         info = _inferred(annotation, default, in_path=in_path)
     elif in_default is not None:
-        info = copy(declaration)  # it may be the default of several parameters
-        info.annotation = kind
+        info = _merged(declaration, Annotated[kind, declaration])  # what else `Annotated` has does not count
     else:
         info = _completed(name, _merged(declaration, annotation), default, in_path=in_path)
     return Parameter(field=_field(name, annotation, info, path_names))
@@ -126,7 +126,10 @@ def _last_declaration(annotation: Any) -> FieldInfo | params.Depends | None:
 
 
 def _merged(declaration: FieldInfo, annotation: Any) -> FieldInfo:
-    """Return a declaration with all that `Annotated` has beside it; the constraints of other fields, for example."""
+    """Return a declaration with all that `Annotated` has beside it; the constraints of other fields, for example.
+
+    It is a new one, since it may be the declaration of several parameters.
+    """
     info = copy(declaration)
     info._attributes_set = dict(info._attributes_set)
     info.annotation = get_args(annotation)[0]
@@ -223,6 +226,8 @@ def _field(name: str, annotation: Any, info: FieldInfo, path_names: AbstractSet[
             f"Query parameter {name!r} must be one of the supported types: a scalar, a list of scalars or a pydantic "
             f"model, got {annotation!r}"
         )
+    if isinstance(info, params.Query):
+        check_style(name, info)
     return field
 
 

@@ -9,6 +9,7 @@ from portico.web.params import Cookie, Header, Param, Query
 from portico.web.plan.annotations import lenient_issubclass, model_of
 from portico.web.plan.defaults import validate_or_default
 from portico.web.plan.fields import ModelField, Undefined, model_fields
+from portico.web.plan.querystyles import in_brackets, is_deep
 from portico.web.plan.values import FieldValue, is_json_field, multidict_extras, value_aliases
 
 __all__ = ["ParameterModel", "parameter_model"]
@@ -29,9 +30,9 @@ class _Member:
 
     __slots__ = ("aliases", "first", "name", "others", "value")
 
-    def __init__(self, field: ModelField, convert_underscores: bool) -> None:
+    def __init__(self, field: ModelField, convert_underscores: bool, explode: bool) -> None:
         self.name = field.name
-        self.value = FieldValue(field)
+        self.value = FieldValue(field, explode=explode)
         self.aliases = value_aliases(field, convert_underscores=convert_underscores)
         self.first = self.aliases[0]
         self.others = len(self.aliases) > 1
@@ -52,7 +53,10 @@ class ParameterModel:
         field: The parameter whose annotation is the model.
     """
 
-    __slots__ = ("field", "is_header", "loc", "may_be_absent", "members", "names", "renames_errors", "takes_extras")
+    __slots__ = (
+        *("deep_name", "field", "is_header", "loc", "may_be_absent", "members", "names", "renames_errors"),
+        "takes_extras",
+    )
 
     def __init__(self, field: ModelField) -> None:
         model = parameter_model(field)
@@ -60,11 +64,19 @@ class ParameterModel:
         assert model is not None
         assert isinstance(info, Param)
         self.field = field
-        self.loc = (info.in_.value,)
+        self.loc: tuple[str, ...] = (info.in_.value,)
+        self.deep_name: str | None = None
+        if is_deep(field):
+            _, self.deep_name = value_aliases(field)[0]
+            self.loc += (self.deep_name,)
         self.is_header = isinstance(info, Header)
         convert = self.is_header and getattr(info, "convert_underscores", True)
         self.members = [
-            _Member(member, self.is_header and getattr(member.field_info, "convert_underscores", convert))
+            _Member(
+                member,
+                self.is_header and getattr(member.field_info, "convert_underscores", convert),
+                getattr(info, "explode", True),
+            )
             for member in model_fields(model)
         ]
         # `Model | None` is None, or its default, where the request has nothing of the model.
@@ -78,6 +90,8 @@ class ParameterModel:
 
     def read(self, received: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """Return the model, and what is wrong with it."""
+        if self.deep_name is not None:
+            received = in_brackets(received, self.deep_name)
         values: dict[str, Any] = {}
         processed: set[str] = set()
         spelled: dict[str, str] = {}

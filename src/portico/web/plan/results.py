@@ -1,6 +1,7 @@
 """What an endpoint returns as a response: which way it goes is decided when the route is planned."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from copy import copy
 from typing import Any
 
 from portico.asgi import Scope
@@ -219,8 +220,11 @@ class ResultPlan:
 
 
 def _passed_on(response: Response, background: BackgroundTask | None) -> Response:
-    if response.background is None:
-        response.background = background
+    if background is None or response.background is not None:
+        return response
+    # The endpoint may give the same response again, to another request.
+    response = copy(response)
+    response.background = background
     return response
 
 

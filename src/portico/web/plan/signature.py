@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from types import FunctionType
 from typing import Any, ForwardRef, get_args, get_origin
 
 from portico.web import params
@@ -50,10 +51,19 @@ def get_typed_signature(call: Callable[..., Any]) -> inspect.Signature:
 
 def get_typed_return_annotation(call: Callable[..., Any]) -> Any:
     """Return what a callable says that it returns; None if it does not say."""
-    annotation = _signature(call).return_annotation
-    if annotation is inspect.Signature.empty:
-        return None
-    return get_typed_annotation(annotation, _namespace(call))
+    annotation = _plain_return_annotation(call)
+    if isinstance(annotation, str):
+        annotation = get_typed_annotation(_signature(call).return_annotation, _namespace(call))
+    return None if annotation is inspect.Signature.empty else annotation
+
+
+def _plain_return_annotation(call: Callable[..., Any]) -> Any:
+    if type(call) is FunctionType and not call.__dict__:
+        try:
+            return call.__annotations__.get("return", inspect.Signature.empty)
+        except NameError:  # of a Python that evaluates annotations only now
+            pass
+    return _signature(call).return_annotation
 
 
 def get_typed_annotation(annotation: Any, globalns: dict[str, Any]) -> Any:
@@ -147,6 +157,12 @@ def get_dependant(
                 f'the parameter {parameter.name!r}: take it from a dependency with scope "app"'
             )
         if found.field is not None:
+            if isinstance(parameter.annotation, ForwardRef):
+                raise ParameterError(
+                    f"parameter {parameter.name!r} of {_name(call)!r} is annotated with "
+                    f"{parameter.annotation.__forward_arg__!r}, which names something that its module does not have "
+                    "when the route is made: define it before, in the module itself, or import it at run time"
+                )
             _add_field(dependant, found.field)
         elif found.object_name is not None:
             setattr(dependant, found.object_name, parameter.name)

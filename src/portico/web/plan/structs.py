@@ -6,7 +6,7 @@ annotation gets a class that answers it: msgspec validates, and what the JSON ha
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime, time, timedelta
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import msgspec
     from pydantic_core import InitErrorDetails
 
-__all__ = ["structs_within", "with_structs"]
+__all__ = ["struct_decoder", "structs_within", "with_structs"]
 
 # Types whose values are the same in JSON whatever they are derived from, and containers.
 LEAVES = frozenset((str, int, float, bool, bytes, type(None), date, datetime, time, timedelta, Decimal, UUID))
@@ -50,6 +50,16 @@ def with_structs(annotation: Any) -> Any:
     if origin in UNIONS:
         return _tagged_union(args) or union_of(known)
     return origin[known]
+
+
+def struct_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
+    """Return what makes a struct of JSON at once, where that means the same as decoding it first; None otherwise."""
+    if "msgspec" not in sys.modules or not is_struct(annotation) or structs_within(annotation) is None:
+        return None
+    from msgspec.json import Decoder
+
+    decode = Decoder(annotation).decode
+    return lambda body: decode(body.decode())  # msgspec does not look whether bytes are UTF-8
 
 
 def structs_within(kind: Any) -> frozenset[Any] | None:

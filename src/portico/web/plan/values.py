@@ -9,6 +9,7 @@ from portico.web.datastructures import Headers, ImmutableMultiDict
 from portico.web.params import Path
 from portico.web.plan.annotations import is_sequence
 from portico.web.plan.fields import ModelField, Undefined
+from portico.web.plan.querystyles import split_items
 
 __all__ = ["FieldValue", "is_json_field", "multidict_extras", "validation_alias", "value_aliases"]
 
@@ -53,18 +54,27 @@ def value_aliases(field: ModelField, *, convert_underscores: bool = False) -> li
 
 
 class FieldValue:
-    """Finds the value of one field in query parameters, header fields or cookies."""
+    """Finds the value of one field in query parameters, header fields or cookies.
 
-    __slots__ = ("as_list", "is_sequence")
+    Args:
+        field: The parameter, or a field of a model whose fields are parameters.
+        explode: Whether each item of a list has a parameter of its own, unless the field says that itself.
+    """
 
-    def __init__(self, field: ModelField) -> None:
+    __slots__ = ("as_list", "is_joined", "is_sequence")
+
+    def __init__(self, field: ModelField, *, explode: bool = True) -> None:
         self.is_sequence = is_sequence(field.field_info.annotation)
         self.as_list = self.is_sequence and not is_json_field(field)
+        self.is_joined = self.as_list and not getattr(field.field_info, "explode", explode)
 
     def find(self, values: Mapping[str, Any], alias: str) -> Any:
         """Return what is there under the name, all of it for a sequence; `Undefined` for nothing."""
         if self.as_list and isinstance(values, (ImmutableMultiDict, Headers)):
-            return values.getlist(alias) or Undefined
+            found = values.getlist(alias)
+            if self.is_joined and found:
+                return split_items(found)
+            return found or Undefined
         value = values.get(alias)
         if value is None or (self.is_sequence and len(value) == 0):
             return Undefined

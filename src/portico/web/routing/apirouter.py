@@ -108,7 +108,7 @@ class APIRouter(Operations, Router):
         _check_prefix(prefix)
         self.form_limits = check_form_limits(form_limits)
         outside = [Middleware(FormLimited, self.form_limits)] if self.form_limits else []
-        handlers: dict[Any, Any] = {} if error_format is None else dict(error_format.exception_handlers())
+        handlers = {} if error_format is None else error_format.exception_handlers()
         handlers |= exception_handlers or {}
         self._including: list[ref[APIRouter]] = []
         self._frontend_routes: FrontendRoutes | None = None

@@ -39,6 +39,10 @@ class Match(Enum):
 
 def request_response(func: Callable[[Request], Awaitable[Response] | Response]) -> ASGIApp:
     """Return an ASGI application of a function from request to response; one that is not async runs in a thread."""
+    as_app = getattr(func, "as_request_app", None)
+    if as_app is not None:  # the handler of a typed route has dependencies to leave
+        app_of_typed: ASGIApp = as_app()
+        return app_of_typed
     call: Callable[[Request], Awaitable[Response]]
     call = func if is_async_callable(func) else functools.partial(_in_thread, func)
 
@@ -187,7 +191,6 @@ class Route(PathRoute):
     """
 
     protocol: Literal["http", "websocket"] = "http"
-
     def __init__(
         self,
         path: str,
@@ -220,6 +223,11 @@ class Route(PathRoute):
             if "GET" in self.methods:
                 self.methods.add("HEAD")
 
+    @property
+    def answers_head(self) -> bool:
+        """Whether it answers HEAD where no other route does, though its methods do not say so."""
+        return False
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope["type"] != "http":
             return Match.NONE, {}
@@ -227,8 +235,7 @@ class Route(PathRoute):
         if child_scope is None:
             return Match.NONE, {}
         method = scope["method"]
-        # HEAD comes with GET, also for those typed routes that do not list it.
-        if self.methods and method not in self.methods and not (method == "HEAD" and "GET" in self.methods):
+        if self.methods and method not in self.methods and not (method == "HEAD" and self.answers_head):
             return Match.PARTIAL, child_scope
         return Match.FULL, child_scope
 
