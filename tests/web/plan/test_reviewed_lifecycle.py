@@ -10,7 +10,7 @@ import pytest
 from portico.asgi import Receive, Scope, Send
 from portico.web import APIRouter, BackgroundTasks, Depends, Portico, Request
 from portico.web.concurrency import holds, set_threads
-from portico.web.exceptions import DefinitionError
+from portico.web.exceptions import DefinitionError, DependencyScopeError
 from portico.web.responses import Response, StreamingResponse
 from portico.web.routing import APIRoute
 from portico.web.testclient import TestClient
@@ -343,3 +343,35 @@ def test_background_tasks_stay_with_their_request_where_all_get_the_same_respons
     client = TestClient(app)
     assert [client.get(f"/{number}").text for number in (1, 2)] == ["ok", "ok"]
     assert ran == [1, 2]
+
+
+@pytest.mark.parametrize(("limit", "is_refused"), [(1, True), (2, False)])
+def test_a_request_that_would_wait_for_itself_is_refused(limit: int, is_refused: bool) -> None:
+    app = Portico()
+
+    def dependency() -> Iterator[int]:
+        yield 1
+
+    limited = Depends(dependency, use_cache=False, max_concurrency=limit)
+
+    @app.get("/")
+    async def endpoint(a: Annotated[int, limited], b: Annotated[int, limited]) -> int:
+        return a + b
+
+    client = TestClient(app)
+    if is_refused:
+        with pytest.raises(DefinitionError, match="max_concurrency=1"):
+            client.get("/")
+    else:
+        assert client.get("/").json() == 2
+
+
+def test_an_app_dependency_without_an_application_of_its_kind_is_an_error_that_says_so() -> None:
+    router = APIRouter()
+
+    @router.get("/")
+    async def endpoint(value: Annotated[str, Depends(settings, scope="app")]) -> str:
+        return value
+
+    with pytest.raises(DependencyScopeError, match="served by None"):
+        TestClient(router).get("/")

@@ -1,6 +1,6 @@
 """What a response shows: no more than its declared type has."""
 
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
 import pytest
@@ -19,6 +19,15 @@ class User(msgspec.Struct):
 
 class Account(User):
     password: str = "secret"
+
+
+class Picky(msgspec.Struct):
+    made: ClassVar[list[str]] = []
+    name: str
+
+    def __post_init__(self) -> None:
+        self.made.append(self.name)
+        raise ValueError("never right")
 
 
 class Team(msgspec.Struct):
@@ -70,11 +79,37 @@ def test_an_annotation_that_names_nothing_is_refused_when_the_route_is_made() ->
 
     def endpoint(item: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 
-    with pytest.raises(ParameterError, match="'item'.*'Unknown'"):
+    with pytest.raises(ParameterError, match=r"'item'.*'Unknown'"):
         app.get("/")(endpoint)
 
-    def with_dependency(item: "Unknown" = Depends(lambda: 1)) -> int:  # type: ignore[name-defined]  # noqa: F821
+    dependency = Depends(lambda: 1)
+
+    def with_dependency(item: "Unknown" = dependency) -> int:  # type: ignore[name-defined]  # noqa: F821
         return item  # type: ignore[no-any-return]
 
     app.get("/")(with_dependency)
     assert TestClient(app).get("/").json() == 1
+
+
+@pytest.mark.parametrize("nested", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
+def test_json_that_is_nested_too_deeply_for_a_struct_is_a_bad_request(nested: str) -> None:
+    app = Portico()
+
+    @app.post("/")
+    async def endpoint(user: User) -> User:
+        return user
+
+    headers = {"content-type": "application/json"}
+    response = TestClient(app).post("/", content='{"name": "ann", "other": ' + nested + "}", headers=headers)
+    assert response.status_code == 400
+
+
+def test_what_a_struct_does_after_it_is_made_is_done_once_where_that_fails() -> None:
+    app = Portico()
+
+    @app.post("/")
+    async def endpoint(picky: Picky) -> None: ...
+
+    response = TestClient(app).post("/", json={"name": "ann"})
+    assert response.status_code == 422
+    assert Picky.made == ["ann"]

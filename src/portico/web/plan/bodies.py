@@ -173,7 +173,7 @@ class BodyPlan:
                     step, name, make = direct
                     try:
                         values[step][name] = make(body)
-                    except ValueError:  # pydantic's error and msgspec's among it
+                    except (ValueError, RecursionError):  # pydantic's error and msgspec's among it
                         pass
                     else:
                         return None

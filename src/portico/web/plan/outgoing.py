@@ -42,7 +42,7 @@ class Outgoing:
         self.dump: Callable[[Any], bytes] = partial(serializer.to_json, **options)
         self.convert: Callable[[Any], Any] = partial(serializer.to_python, mode="json", **options)
         self.exact = _exact_class(field)
-        self.dump_exact = self.dump
+        self.dump_exact: Callable[[Any], bytes] = self.dump
         if self.exact is not None and is_struct(self.exact) and options == BY_ALIAS:
             self.dump_exact = _struct_encoder(self.exact, self.dump)
 

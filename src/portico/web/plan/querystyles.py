@@ -1,4 +1,4 @@
-"""Query parameters in other styles than one text for each value: `tag=a,b` and `filter[name]=a` (OpenAPI 3.1 §4.8.12)."""
+"""Query parameters in other styles than one text for each value: `tag=a,b`, `filter[name]=a` (OpenAPI 3.1 §4.8.12)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -14,7 +14,8 @@ from typing import Any
 from portico.web.background import BackgroundTasks
 from portico.web.concurrency import holds, run_in_threadpool
 from portico.web.connections import HTTPConnection
-from portico.web.plan.appscope import app_key
+from portico.web.exceptions import DefinitionError, DependencyScopeError
+from portico.web.plan.appscope import AppDependencies, app_key
 from portico.web.plan.bodies import BodyPlan, flat_body_params, should_embed
 from portico.web.plan.callables import is_async_generator, is_coroutine, is_generator
 from portico.web.plan.cleanup import ThreadedExit, async_context, cleanup_of
@@ -169,6 +170,7 @@ class Plan:
     ) -> None:
         flat = _Flattening()
         flat.add(dependant)
+        _check_limits(flat.steps)
         self.steps = flat.steps
         self.endpoint = flat.steps[-1]
         self.body: BodyPlan | None = None
@@ -243,6 +245,23 @@ class _Flattening:
         return number
 
 
+def _check_limits(steps: Sequence[Step]) -> None:
+    """Refuse what would wait for itself for ever: a turn that only other calls of the same request could give back."""
+    held: dict[int, int] = {}
+    for step in steps:
+        limit = step.concurrency
+        if limit is None:
+            continue
+        if held.get(id(limit), 0) >= limit.max_concurrency:
+            raise DefinitionError(
+                f"{step.call!r} has max_concurrency={limit.max_concurrency}, and one request calls it more often than "
+                "that: each call has a turn until the request ends, so that the last one would never get one. Let it "
+                "be called once in a request, without use_cache=False, or raise the limit"
+            )
+        if step.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR):
+            held[id(limit)] = held.get(id(limit), 0) + 1
+
+
 def _runs(steps: Sequence[Step]) -> list[tuple[bool, tuple[Step, ...]]]:
     """Divide the steps into those that run on the loop and those that run in one visit to a thread, in order."""
     runs: list[tuple[bool, list[Step]]] = []
@@ -283,7 +302,7 @@ def call_in_thread(frame: Frame, steps: Sequence[Step]) -> None:
 async def call_on_loop(frame: Frame, step: Step) -> Any:
     """Call a step that does not block, or that has to wait for its turn."""
     if step.app_scope is not None:
-        return await frame.conn.scope["app"].app_dependencies.value(step.app_scope, step.app_key)
+        return await _app_dependencies(frame.conn).value(step.app_scope, step.app_key)
     if step.concurrency is not None:
         return await _call_in_turn(frame, step)
     values = arguments(frame, step)
@@ -292,6 +311,16 @@ async def call_on_loop(frame: Frame, step: Step) -> Any:
     if step.kind is Kind.INLINE:
         return step.call(**values)
     return await _enter(frame, step, values)
+
+
+def _app_dependencies(conn: HTTPConnection[Any]) -> AppDependencies:
+    app: Any = conn.scope.get("app")
+    if not hasattr(app, "app_dependencies"):
+        raise DependencyScopeError(
+            f'dependencies of scope "app" live as long as their application, a Portico; this route is served by {app!r}'
+        )
+    dependencies: AppDependencies = app.app_dependencies
+    return dependencies
 
 
 async def _enter(frame: Frame, step: Step, values: dict[str, Any]) -> Any:

@@ -54,7 +54,11 @@ def with_structs(annotation: Any) -> Any:
 
 def struct_decoder(annotation: Any) -> Callable[[bytes], Any] | None:
     """Return what makes a struct of JSON at once, where that means the same as decoding it first; None otherwise."""
-    if "msgspec" not in sys.modules or not is_struct(annotation) or structs_within(annotation) is None:
+    if "msgspec" not in sys.modules or not is_struct(annotation):
+        return None
+    parts = structs_within(annotation)
+    # What the program does itself must not be done twice, which it would where the struct is not valid.
+    if parts is None or any(hasattr(part, "__post_init__") for part in (annotation, *parts)):
         return None
     from msgspec.json import Decoder
 
