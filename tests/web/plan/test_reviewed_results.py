@@ -113,3 +113,19 @@ def test_what_a_struct_does_after_it_is_made_is_done_once_where_that_fails() -> 
     response = TestClient(app).post("/", json={"name": "ann"})
     assert response.status_code == 422
     assert Picky.made == ["ann"]
+
+
+@pytest.mark.parametrize(("count", "listed"), [(10, 10), (10_001, 1)])
+def test_more_errors_than_anybody_reads_are_counted_instead_of_listed(count: int, listed: int) -> None:
+    app = Portico()
+
+    @app.post("/")
+    async def endpoint(numbers: list[int]) -> None: ...
+
+    response = TestClient(app).post("/", json=["x"] * count)
+    errors = response.json()["detail"]
+    assert response.status_code == 422
+    assert len(errors) == listed
+    if listed == 1:
+        assert errors[0]["ctx"] == {"errors": count}
+        assert errors[0]["loc"] == ["body"]

@@ -25,6 +25,8 @@ RequiredParam: Final[Any] = PydanticUndefined
 
 Mode = Literal["validation", "serialization"]
 
+MAX_ERRORS = 10_000
+
 NO_FIELD = (
     "pydantic cannot validate {name!r}: {type_!r} is not a valid Pydantic field type. If it is what a handler says to "
     "return and is not meant to be a response model (Union[Response, dict, None], for example), give the handler's "
@@ -213,7 +215,15 @@ def missing_error(loc: tuple[int | str, ...]) -> dict[str, Any]:
 
 
 def located(error: ValidationError, loc: tuple[int | str, ...]) -> list[dict[str, Any]]:
-    """Return what is wrong, each item's place below that of the field."""
+    """Return what is wrong, each item's place below that of the field.
+
+    That may be a thousand times as long as what was sent, which is two bytes for an object without its fields. Of a
+    value with more errors than anybody reads it is therefore only said that it has them.
+    """
+    count = error.error_count()
+    if count > MAX_ERRORS:
+        message = f"Value has {count} errors, more than are listed"
+        return [{"type": "too_many_errors", "loc": loc, "msg": message, "input": None, "ctx": {"errors": count}}]
     return [{**item, "loc": loc + item["loc"]} for item in error.errors(include_url=False)]
 
 

@@ -89,7 +89,10 @@ class RequestHandler(Planned):
         return request_response(self)
 
     async def __call__(self, request: Request) -> Response:
-        plan = self.plan()
+        provider = self.overrides_provider
+        plan = self._plan if provider is None or not provider.dependency_overrides else None
+        if plan is None:
+            plan = self.plan()
         endpoint = plan.endpoint
         if plan.simple:
             values: dict[str, Any] = {}

@@ -13,26 +13,31 @@ from typing import Any
 from pydantic_core import ValidationError
 
 from portico.web.connections import HTTPConnection
+from portico.web.datastructures.multidict import parse_query
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, Undefined, located, missing_error
 from portico.web.plan.parametermodels import ParameterModel, parameter_model
 from portico.web.plan.values import FieldValue, value_aliases
 
 Errors = list[Any]
+NOTHING: Mapping[str, Any] = {}
 UNCHANGING = (str, int, float, bool, bytes, type(None), Enum)
 
 
 class Reader:
     """Reads one parameter: a text under one name, validated."""
 
-    __slots__ = ("default", "field", "key", "loc", "name", "validate")
+    __slots__ = ("constant", "default", "field", "key", "loc", "name", "validate")
 
     def __init__(self, field: ModelField, where: str, key: str) -> None:
         self.field = field
         self.name = field.name
         self.key = key
         self.loc = (where, key)
-        self.default = default_of(field)
+        default = default_of(field)
+        self.default = default
+        # One that is the same each time is put in without a call.
+        self.constant = default(self.loc) if default is not None and _is_constant(field) else None
         # Text that is asked for as just that needs no validator.
         plain = field.field_info.annotation is str and not field.field_info.metadata
         self.validate: Callable[[Any], Any] | None = None if plain else field.validator.validate_python
@@ -54,6 +59,9 @@ class Reader:
 
     def put_default(self, values: dict[str, Any], errors: Errors) -> None:
         """Put in what the parameter is where the request does not have it."""
+        if self.constant is not None:
+            values[self.name] = self.constant[0]
+            return
         default = self.default
         if default is None:
             errors.append(missing_error(self.loc))
@@ -116,11 +124,13 @@ AnyReader = Reader | ModelReader
 class Inputs:
     """Everything that one callable takes from the request besides its body."""
 
-    __slots__ = ("cookies", "headers", "path", "query")
+    __slots__ = ("cookies", "headers", "path", "plain_query", "query")
 
     def __init__(self, dependant: Dependant) -> None:
         self.path = readers(dependant.path_params, "path")
         self.query = readers(dependant.query_params, "query")
+        # Of several values by one name the last counts, unless a list or a model is wanted.
+        self.plain_query = all(type(reader) is Reader for reader in self.query)
         self.headers = readers(dependant.header_params, "header")
         self.cookies = readers(dependant.cookie_params, "cookie")
 
@@ -137,7 +147,12 @@ class Inputs:
             for reader in self.path:
                 reader.read(source, values, errors)
         if self.query:
-            query = conn.query_params
+            query: Mapping[str, Any]
+            if self.plain_query:
+                text = conn.scope["query_string"]
+                query = dict(parse_query(text)) if text else NOTHING
+            else:
+                query = conn.query_params
             for reader in self.query:
                 reader.read(query, values, errors)
         if self.headers:
@@ -175,7 +190,12 @@ def default_of(field: ModelField) -> Default | None:
     info = field.field_info
     if info.validate_default:
         return lambda loc: field.validate(deepcopy(field.get_default()), loc=loc)
-    if info.default_factory is None and isinstance(info.default, UNCHANGING):
+    if _is_constant(field):
         constant = info.default, ()
         return lambda loc: constant
     return lambda loc: (deepcopy(field.get_default()), ())
+
+
+def _is_constant(field: ModelField) -> bool:
+    info = field.field_info
+    return info.default_factory is None and not info.validate_default and isinstance(info.default, UNCHANGING)

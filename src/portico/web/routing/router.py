@@ -129,7 +129,7 @@ class Router:
         tree = self._trees.get(kind) if self._planted == self._routes.changes else None
         if tree is None:
             tree = self._plant(kind)
-        for hit in tree.find(path):
+        for hit in tree.spelt_out.get(path) or tree.walk(path):
             match = hit[0].enter(scope, path, hit[1])
             if match is Match.FULL:
                 leaf = hit[0]

@@ -163,14 +163,15 @@ class RouteTree:
                 if not route.param_convertors:
                     literal.append(route.path)
         for path in literal:
-            self.spelt_out[path] = self._walk(path)
+            self.spelt_out[path] = self.walk(path)
 
     def find(self, path: str) -> list[Hit]:
         """Return what matches the path, in the order of the list. The parameters are shared: not to be changed."""
         known = self.spelt_out.get(path)
-        return self._walk(path) if known is None else known
+        return self.walk(path) if known is None else known
 
-    def _walk(self, path: str) -> list[Hit]:
+    def walk(self, path: str) -> list[Hit]:
+        """Return what matches a path that no template spells out, as `find` does."""
         found: list[Hit] = []
         if path[:1] == "/":
             segments = path.split("/")
@@ -178,7 +179,8 @@ class RouteTree:
                 params = leaf.read(path, segments)
                 if params is not None:
                     found.append((leaf, params))
-        found += self.questions
+        if self.questions:
+            found += self.questions
         if len(found) > 1:
             found.sort(key=_order)
         return found
