@@ -17,6 +17,8 @@ class HTTPException(Exception):
     """
 
     def __init__(self, status_code: int, detail: Any = None, headers: Mapping[str, str] | None = None) -> None:
+        if not isinstance(status_code, int):
+            raise TypeError(f"the first argument of {type(self).__name__} is a status such as 404, got {status_code!r}")
         self.status_code = status_code
         self.detail: Any = reason_phrase(status_code) if detail is None else detail
         self.headers = headers

@@ -83,6 +83,11 @@ async def answered(
     else:
         response = await run_in_threadpool(handler, conn, error)
     if response is not None:
+        if not callable(response):
+            raise TypeError(
+                f"the exception handler {handler!r} returned {response!r}; it has to return a response, such as "
+                "JSONResponse(...)"
+            ) from error
         if scope["type"] == "websocket":
             await _refuse(conn, response, scope, receive, send)
         else:

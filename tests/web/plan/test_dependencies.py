@@ -167,7 +167,6 @@ def test_a_dataclass_is_made_without_a_thread() -> None:
     @dataclass
     class Page:
         size: int = 10
-        thread: Any = Depends(lambda: threading.get_ident())
 
     from portico.web.plan.steps import Kind, kind_of
 

@@ -1,5 +1,6 @@
 """Where an endpoint is, for the errors about what it was given and what it gave."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,15 @@ def endpoint_context(call: Callable[..., Any] | None, method: str, scope: Scope,
     if path:
         return {**context, "path": f"{method} {scope.get('root_path', '').rstrip('/')}{path}"}
     return context
+
+
+def note_place(error: Exception, call: Any) -> None:
+    """Add to an error where the function is that it is about: its traceback ends in this package."""
+    while isinstance(call, functools.partial):
+        call = call.func
+    place = _source(inspect.unwrap(call) if inspect.isroutine(call) or inspect.isclass(call) else type(call))
+    if "file" in place:
+        error.add_note(f'In the signature of:\n  File "{place["file"]}", line {place["line"]}, in {place["function"]}')
 
 
 def _source(call: Any) -> EndpointContext:

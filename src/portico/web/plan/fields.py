@@ -28,9 +28,14 @@ Mode = Literal["validation", "serialization"]
 MAX_ERRORS = 10_000
 
 NO_FIELD = (
-    "pydantic cannot validate {name!r}: {type_!r} is not a valid Pydantic field type. If it is what a handler says to "
-    "return and is not meant to be a response model (Union[Response, dict, None], for example), give the handler's "
-    "decorator the parameter response_model=None."
+    "parameter {name!r} is annotated with {type_!r}, which pydantic cannot validate: annotate it with a type that JSON "
+    "or text can become, such as a BaseModel or a dataclass; or, if its value does not come from the request but from a "
+    "call, with Annotated[..., Depends(...)]"
+)
+NO_RESULT = (
+    "{name!r} would be of the type {type_!r}, which pydantic cannot serialise: return and annotate a type that it can, "
+    "such as a BaseModel or a dataclass; or give the decorator response_model=None, if the annotation is not meant to "
+    "be a response model"
 )
 
 
@@ -206,7 +211,8 @@ def create_model_field(
     try:
         return ModelField(field_info, name, mode)
     except PydanticSchemaGenerationError:
-        raise DefinitionError(NO_FIELD.format(name=name, type_=type_)) from None
+        text = NO_FIELD if mode == "validation" else NO_RESULT
+        raise DefinitionError(text.format(name=name, type_=type_)) from None
 
 
 def missing_error(loc: tuple[int | str, ...]) -> dict[str, Any]:

@@ -73,6 +73,7 @@ class Outgoing:
             return self.validate(value, from_attributes=True)
         except ValidationError as error:
             errors = located(error, LOC)
+        _check_result(value)
         raise ResponseValidationError(errors, body=value, endpoint_ctx=_context(self.call, scope))
 
 
@@ -134,7 +135,19 @@ def options_of(
 def untyped_json(value: Any, scope: Scope | None = None) -> bytes:
     """Return a value without declared type as JSON."""
     encoded = dump_plain(value) or _dump_with_models(value)
-    return dump_json(jsonable_encoder(value)) if encoded is None else encoded
+    if encoded is not None:
+        return encoded
+    _check_result(value)
+    return dump_json(jsonable_encoder(value))
+
+
+def _check_result(value: Any) -> None:
+    """Refuse what is surely not meant to be sent."""
+    if iscoroutine(value):
+        value.close()
+        raise TypeError(f"the endpoint returned {value!r}, which nobody has awaited: write `return await ...`")
+    if isinstance(value, BaseException):
+        raise TypeError(f"the endpoint returned {value!r}, which is an exception: write `raise` instead of `return`")
 
 
 def _dump_with_models(value: Any) -> bytes | None:

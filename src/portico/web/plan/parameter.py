@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, get_args, get_origin
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
-from portico.web import params
+from portico.web import param_functions, params
 from portico.web.background import BackgroundTasks
 from portico.web.connections import HTTPConnection
 from portico.web.params import ParameterError
@@ -22,6 +22,7 @@ from portico.web.plan.annotations import (
     model_of,
 )
 from portico.web.plan.fields import ModelField, RequiredParam, Undefined, create_model_field
+from portico.web.plan.peers import counterpart, refuse_declaration
 from portico.web.plan.querystyles import check_style
 from portico.web.requests import Request
 from portico.web.responses import Response
@@ -62,14 +63,24 @@ def read_parameter(name: str, annotation: Any, default: Any, path_names: Abstrac
     if annotation is EMPTY:
         annotation = Any
     kind, beside = annotation, None
+    refuse_declaration(f"parameter {name!r}", default)
     if get_origin(annotation) is Annotated:
         kind, beside = get_args(annotation)[0], _last_declaration(annotation)
+        refuse_declaration(f"parameter {name!r}", *annotation.__metadata__)
+    if isinstance(kind, type):
+        kind = counterpart(kind, _OBJECT_TYPES) or kind
     in_default = default if isinstance(default, (FieldInfo, params.Depends)) else None
     if beside is not None and in_default is not None:
         raise ParameterError(_twice(name, beside, in_default))
+    _check_written(name, annotation, kind)
     declaration = beside if in_default is None else in_default
     if isinstance(declaration, params.Depends):
         if declaration.dependency is None:
+            if kind is Any:
+                raise ParameterError(
+                    f"parameter {name!r} is declared with Depends() and has no annotation, so that there is nothing to "
+                    "call: give Depends() a function, or annotate the parameter with a class"
+                )
             declaration = dataclasses.replace(declaration, dependency=kind)
         return Parameter(depends=declaration)
     if lenient_issubclass(kind, _OBJECT_TYPES):
@@ -87,6 +98,27 @@ def read_parameter(name: str, annotation: Any, default: Any, path_names: Abstrac
     else:
         info = _completed(name, _merged(declaration, annotation), default, in_path=in_path)
     return Parameter(field=_field(name, annotation, info, path_names))
+
+
+def _check_written(name: str, annotation: Any, kind: Any) -> None:
+    """Refuse declarations where they have no effect, for nobody would notice that nothing is checked."""
+    if isinstance(kind, (FieldInfo, params.Depends)):
+        raise ParameterError(
+            f"parameter {name!r} is annotated with {kind!r}, which is no type: write Annotated[<its type>, ...] around "
+            "it, or give it as the default"
+        )
+    for item in getattr(annotation, "__metadata__", ()) if kind is not annotation else ():
+        if item in _DECLARING:
+            raise ParameterError(
+                f"parameter {name!r} has {item.__name__} in its `Annotated`, not called: write {item.__name__}(...)"
+            )
+
+
+_DECLARING = [
+    getattr(module, name)
+    for module in (params, param_functions)
+    for name in ("Path", "Query", "Header", "Cookie", "Body", "Form", "File", "Depends", "Security")
+]
 
 
 def _twice(name: str, beside: FieldInfo | params.Depends, in_default: FieldInfo | params.Depends) -> str:

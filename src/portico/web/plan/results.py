@@ -12,6 +12,7 @@ from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.callables import is_async_generator, is_generator
 from portico.web.plan.fields import ModelField
 from portico.web.plan.outgoing import Outgoing, options_of, untyped_json
+from portico.web.plan.peers import response_types
 from portico.web.plan.streams import Encode, event_encoder, line_encoder, pieces, untyped_item
 from portico.web.responses import (
     EventSourceResponse,
@@ -57,6 +58,7 @@ class ResultPlan:
         "_item",
         "_json",
         "_made_of_pieces",
+        "_responses",
         "call",
         "is_json_stream",
         "is_sse_stream",
@@ -99,6 +101,7 @@ class ResultPlan:
         self.response_class: type[Response] = (
             response_class.value if isinstance(response_class, DefaultPlaceholder) else response_class
         )
+        self._responses = response_types()
         self._made_of_pieces = lenient_issubclass(self.response_class, StreamingResponse)
         # One of the two is set: a way to bytes that are JSON, or to the content for the class of the response.
         self._json: Callable[[Any, Scope | None], bytes] | None = None
@@ -136,7 +139,7 @@ class ResultPlan:
         """
         if self._json is None:
             return self._of_class(result, injected, background, scope)
-        if isinstance(result, Response):
+        if isinstance(result, self._responses):
             return _passed_on(result, background)
         body = self._json(result, scope)
         status = self.status_code or 200
@@ -162,7 +165,7 @@ class ResultPlan:
     def _of_class(
         self, result: Any, injected: Response | None, background: BackgroundTask | None, scope: Scope | None
     ) -> Response:
-        if isinstance(result, Response):
+        if isinstance(result, self._responses):
             return _passed_on(result, background)
         if self._made_of_pieces and isinstance(result, AsyncIterator | Iterator):
             return self.stream(result, injected, background, scope)

@@ -13,6 +13,7 @@ from collections.abc import (
     Iterator,
     Sequence,
 )
+from contextlib import asynccontextmanager, contextmanager
 from types import FunctionType
 from typing import Any, ForwardRef, get_args, get_origin
 
@@ -20,6 +21,7 @@ from portico.web import params
 from portico.web.exceptions import DependencyScopeError
 from portico.web.params import ConcurrencyLimit, DependencyScope, Depends, ParameterError, Security
 from portico.web.plan.callables import is_async_generator, is_generator
+from portico.web.plan.context import note_place
 from portico.web.plan.dependant import CacheKey, Dependant
 from portico.web.plan.fields import ModelField, model_fields
 from portico.web.plan.parameter import read_parameter
@@ -142,8 +144,19 @@ def get_dependant(
         scope=scope,
         concurrency=concurrency,
     )
+    try:
+        _read_parameters(dependant, path, (parent_oauth_scopes or []) + (own_oauth_scopes or []))
+    except Exception as error:
+        note_place(error, call)
+        raise
+    return dependant
+
+
+def _read_parameters(dependant: Dependant, path: str, oauth_scopes: list[str]) -> None:
+    call, scope = dependant.call, dependant.scope
+    assert call is not None
+    _check_callable(call)
     path_names = get_path_param_names(path)
-    oauth_scopes = (parent_oauth_scopes or []) + (own_oauth_scopes or [])
     for parameter in get_typed_signature(call).parameters.values():
         if parameter.kind is parameter.POSITIONAL_ONLY:
             raise ParameterError(
@@ -180,7 +193,26 @@ def get_dependant(
                     concurrency=found.depends._concurrency,
                 )
             )
-    return dependant
+
+
+def _check_callable(call: Callable[..., Any]) -> None:
+    """Refuse what can be called, but neither remembered nor left as a dependency is."""
+    if getattr(call, "__code__", None) in _CONTEXT_MANAGERS:
+        raise ParameterError(
+            f"{_name(call)!r} is decorated with contextlib's contextmanager or asynccontextmanager: leave the decorator "
+            "out, a dependency is the generator function itself"
+        )
+    try:
+        hash(call)
+    except TypeError:
+        raise ParameterError(
+            f"{call!r} has no hash, by which the values of dependencies are remembered in a request: give its class a "
+            "__hash__ (of a dataclass: frozen=True or eq=False), or let a function call it"
+        ) from None
+
+
+# The functions that the decorators of contextlib put around others: all of them have the same code.
+_CONTEXT_MANAGERS = (contextmanager(iter).__code__, asynccontextmanager(aiter).__code__)  # type: ignore[arg-type, attr-defined]
 
 
 def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:

@@ -157,6 +157,7 @@ class APIRoute(Route):
         check_options(type(self).__name__, options, RouteOptions.__optional_keys__)
         if not callable(endpoint):
             raise RouteError(f"An endpoint must be a callable, got {endpoint!r} for {path!r}")
+        _check_values(options)
         vars(self).update(options)
         self.endpoint = endpoint
         self.path = path
@@ -177,13 +178,23 @@ class APIRoute(Route):
         self.form_limits = check_form_limits(options.get("form_limits"))
         self.dependant = read_signature(self.path_format, endpoint, self.dependencies)
         self.signature_read = signature_of(endpoint)
-        self._find_types(options.get("response_model", Default(None)))
+        try:
+            self._find_types(options.get("response_model", Default(None)))
+        except Exception as error:
+            note_place(error, endpoint)
+            raise
 
     def _find_types(self, response_model: Any) -> None:
         """Find out what the endpoint gives, and whether there can be such a response."""
         if isinstance(response_model, DefaultPlaceholder):
             response_model = get_typed_return_annotation(self.endpoint)
-            if _is_subclass(response_model, Response):
+            if isinstance(response_model, ForwardRef):
+                raise DefinitionError(
+                    f"{self.name!r} is annotated to return {response_model.__forward_arg__!r}, which names something "
+                    "that its module does not have when the route is made: define it before, in the module itself, or "
+                    "import it at run time"
+                )
+            if lenient_issubclass(response_model, response_types()):
                 response_model = None
             elif _streams(self.endpoint) and (item := get_stream_item_type(response_model)) is not None:
                 response_model = None
@@ -380,6 +391,15 @@ def _read_shared_dependency(depends: Depends, params: frozenset[str]) -> Dependa
 
 def _path_of(params: frozenset[str]) -> str:
     return "".join(f"/{{{name}}}" for name in sorted(params))
+
+
+def _check_values(options: RouteOptions) -> None:
+    """Refuse values that would be taken for something else, or only fail at the first request."""
+    status = options.get("status_code")
+    if status is not None and not isinstance(status, int):
+        raise RouteError(f"a status_code must be an int such as 201, got {status!r}")
+    if isinstance(options.get("tags"), str):
+        raise RouteError(f"tags must be a list of texts, got {options['tags']!r}: write [{options['tags']!r}]")
 
 
 def _check_body_allowed(status: int | str | None) -> None:

@@ -305,6 +305,11 @@ class APIRouter(Operations, Router):
             RouteError: If this router is, or is in, the other one; or if the prefix is none.
             DefinitionError: If a route would have no path at all.
         """
+        if not isinstance(router, APIRouter):
+            raise TypeError(
+                f"include_router() takes an APIRouter, got {router!r}: of a module, give the router that is in it; put "
+                "another application below a path with mount()"
+            )
         if self is router:
             raise RouteError(
                 "Cannot include the same APIRouter instance into itself. Did you mean to include a different router?"

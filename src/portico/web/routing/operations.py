@@ -126,6 +126,12 @@ class IncludeOptions(TypedDict, total=False):
     """Limits of forms, where neither they nor their router say something."""
 
 
+def check_path(path: Any) -> None:
+    """Raise TypeError where a decorator is used without parentheses."""
+    if not isinstance(path, str):
+        raise TypeError(f'a route begins with its path, got {path!r}: write @app.get("/path"), with the parentheses')
+
+
 class Operations:
     """The verbs, each a decorator of the function that answers it."""
 
@@ -137,6 +143,7 @@ class Operations:
         self, path: str, **options: Unpack[MethodOptions]
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Answer several methods; GET by default."""
+        check_path(path)
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
             self.add_api_route(path, func, **options)
@@ -195,6 +202,7 @@ class Operations:
         self, path: str, name: str | None = None, *, dependencies: "Sequence[Depends] | None" = None
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Hold the conversations on a path, with a typed function of a WebSocket."""
+        check_path(path)
 
         def decorate(func: DecoratedCallable) -> DecoratedCallable:
             self.add_api_websocket_route(path, func, name=name, dependencies=dependencies)

@@ -191,6 +191,7 @@ class Route(PathRoute):
     """
 
     protocol: Literal["http", "websocket"] = "http"
+
     def __init__(
         self,
         path: str,
