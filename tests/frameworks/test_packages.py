@@ -16,6 +16,7 @@ from starlette.routing import Router as StarletteRouter
 from starlette.staticfiles import StaticFiles as StarletteStaticFiles
 from tests.served import Served, served
 
+from portico.web import Portico
 from portico.web.applications import Application
 from portico.web.exceptions import HTTPException
 from portico.web.requests import Request
@@ -81,6 +82,10 @@ async def starlette_where(request: StarletteRequest) -> StarlettePlainTextRespon
     return StarlettePlainTextResponse(" ".join(str(request.url_for(name, who="ann")) for name in names))
 
 
+def starlette_page(request: StarletteRequest) -> StarlettePlainTextResponse:
+    return StarlettePlainTextResponse(f"page of {request.path_params['who']}")
+
+
 def test_urls_of_both_are_known_in_an_application_and_in_starlette_below_it() -> None:
     theirs = Starlette(
         routes=[
@@ -133,3 +138,14 @@ def test_tracers_that_know_the_matches_of_starlette_understand_ours(match: Match
     assert [theirs for theirs in StarletteMatch if match == theirs] == [StarletteMatch(match.value)]
     assert [ours for ours in Match if match == ours] == [match]
     assert len({match, StarletteMatch(match.value)}) == 1
+
+
+@pytest.mark.parametrize("application", [Application, Portico])
+def test_routes_of_starlette_may_be_among_those_of_an_application(application: type[Application]) -> None:
+    app = application()
+    app.router.routes.append(StarletteRoute("/page/{who}", starlette_where, name="page", methods=["GET"]))
+    app.router.routes.append(StarletteMount("/below", routes=[StarletteRoute("/{who}", starlette_page)]))
+    client = TestClient(app)
+    assert client.get("/below/ann").text == "page of ann"
+    assert client.post("/page/ann").status_code == 405
+    assert client.get("/none").status_code == 404

@@ -25,6 +25,10 @@ class WebSocketDenialResponse(httpx.Response, WebSocketDisconnect):  # type: ign
     code = 1006
     reason = ""
 
+    def __str__(self) -> str:
+        body = self.text if hasattr(self, "_content") else ""
+        return f"the application refused the WebSocket with {self.status_code} {self.reason_phrase}: {body[:500]}"
+
 
 class Session:
     """Drive one application through one WebSocket.

@@ -33,6 +33,7 @@ from portico.web.routing.apirouter import ON_EVENT, APIRouter
 from portico.web.routing.frontend import PathLike, check_directory
 from portico.web.routing.operations import AddOptions, IncludeOptions, Operations
 from portico.web.routing.options import DEFAULT_RESPONSE_CLASS, DEFAULT_UNIQUE_ID, check_max_body_size
+from portico.web.routing.paths import RouteError
 from portico.web.routing.routes import BaseRoute
 from portico.web.types import DecoratedCallable, Lifespan
 from portico.web.websockets import WebSocket
@@ -259,6 +260,7 @@ class Portico(Operations, Application):
         return await self.app_dependencies.value(overridden(dependant, overrides, frozenset((dependency,))))
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Unpack[AddOptions]) -> None:
+        _check_slash(path)
         self.router.add_api_route(path, endpoint, **options)
 
     def add_api_websocket_route(
@@ -269,6 +271,7 @@ class Portico(Operations, Application):
         *,
         dependencies: Sequence[Depends] | None = None,
     ) -> None:
+        _check_slash(path)
         self.router.add_api_websocket_route(path, endpoint, name=name, dependencies=dependencies)
 
     def add_websocket_route(
@@ -327,6 +330,12 @@ class Portico(Operations, Application):
             return func
 
         return decorate
+
+
+def _check_slash(path: str) -> None:
+    """Refuse the path of a route of the application that no request could have; a router's may be the rest of one."""
+    if path and not path.startswith("/"):
+        raise RouteError(f"a path must start with '/', got {path!r}")
 
 
 class RootPath:

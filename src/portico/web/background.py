@@ -12,6 +12,11 @@ class BackgroundTask:
     """A call to make after the response; a function that is not async runs in the thread pool."""
 
     def __init__(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
+        if not callable(func):
+            raise TypeError(
+                f"a background task takes a function and its arguments, got {func!r}: give it the function itself, "
+                "without calling it"
+            )
         self.func = func
         self.args = args
         self.kwargs = kwargs

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -238,7 +239,10 @@ def _parts(obj: Any, options: Options) -> Any:
         try:
             return vars(obj)
         except Exception as no_attributes:
-            raise ValueError([not_pairs, no_attributes]) from no_attributes
+            error = ValueError([not_pairs, no_attributes])
+            awaited = ": is an `await` missing?" if inspect.iscoroutine(obj) else ", and custom_encoder has none for it"
+            error.add_note(f"JSON has no form for {obj!r}{awaited}")
+            raise error from no_attributes
 
 
 def _is_v1_model(obj: Any) -> bool:

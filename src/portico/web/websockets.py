@@ -273,4 +273,5 @@ def _check_mode(mode: str) -> None:
 def _unexpected(expected: tuple[str, ...], kind: str) -> RuntimeError:
     *others, last = (f'"{name}"' for name in expected)
     names = f"{', '.join(others)} or {last}" if others else last
-    return RuntimeError(f"Expected ASGI message {names}, but got {kind!r}")
+    advice = ": await websocket.accept() first" if kind == "websocket.send" and "websocket.accept" in expected else ""
+    return RuntimeError(f"Expected ASGI message {names}, but got {kind!r}{advice}")

@@ -214,5 +214,5 @@ def test_what_cannot_be_in_the_path_is_refused(annotation: Any, default: Any, me
 def test_a_type_that_pydantic_does_not_know_is_refused() -> None:
     class Unknown: ...
 
-    with pytest.raises(DefinitionError, match="cannot validate 'name'"):
+    with pytest.raises(DefinitionError, match=r"parameter 'name' .* pydantic cannot validate: .*Depends"):
         read(Unknown)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import partial
+from inspect import iscoroutine
 from math import isfinite
 from typing import Any
 

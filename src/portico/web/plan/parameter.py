@@ -22,7 +22,7 @@ from portico.web.plan.annotations import (
     model_of,
 )
 from portico.web.plan.fields import ModelField, RequiredParam, Undefined, create_model_field
-from portico.web.plan.peers import counterpart, refuse_declaration
+from portico.web.plan.peers import counterpart, refuse_declaration, refuse_files
 from portico.web.plan.querystyles import check_style
 from portico.web.requests import Request
 from portico.web.responses import Response
@@ -69,6 +69,7 @@ def read_parameter(name: str, annotation: Any, default: Any, path_names: Abstrac
         refuse_declaration(f"parameter {name!r}", *annotation.__metadata__)
     if isinstance(kind, type):
         kind = counterpart(kind, _OBJECT_TYPES) or kind
+    refuse_files(f"parameter {name!r}", kind)
     in_default = default if isinstance(default, (FieldInfo, params.Depends)) else None
     if beside is not None and in_default is not None:
         raise ParameterError(_twice(name, beside, in_default))

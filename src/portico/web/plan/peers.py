@@ -6,15 +6,13 @@ go unnoticed, so it is refused.
 """
 
 import sys
-from typing import Any
+from typing import Any, get_args
 
 from portico.web import params
 from portico.web.responses import Response
 
 PEERS = ("starlette", "fastapi")
-DECLARATIONS = frozenset(
-    ("Depends", "Security", "Path", "Query", "Header", "Cookie", "Body", "Form", "File", "Param")
-)
+DECLARATIONS = frozenset(("Depends", "Security", "Path", "Query", "Header", "Cookie", "Body", "Form", "File", "Param"))
 
 
 def refuse_declaration(name: str, *declarations: object) -> None:
@@ -25,6 +23,15 @@ def refuse_declaration(name: str, *declarations: object) -> None:
             raise params.ParameterError(
                 f"{name} is declared with the {kind.__name__} of {kind.__module__}, which says nothing here: import "
                 f"{kind.__name__} from portico.web"
+            )
+
+
+def refuse_files(name: str, kind: Any) -> None:
+    """Raise if a parameter asks for the peer's class of uploaded files, which are of ours here."""
+    for part in (kind, *get_args(kind)):
+        if isinstance(part, type) and part.__name__ == "UploadFile" and _is_theirs(part):
+            raise params.ParameterError(
+                f"{name} asks for an UploadFile of {part.__module__}: import UploadFile from portico.web"
             )
 
 

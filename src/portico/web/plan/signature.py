@@ -26,6 +26,7 @@ from portico.web.plan.dependant import CacheKey, Dependant
 from portico.web.plan.fields import ModelField, model_fields
 from portico.web.plan.parameter import read_parameter
 from portico.web.plan.parametermodels import parameter_model
+from portico.web.plan.peers import refuse_declaration
 
 PLACES = {
     params.ParamTypes.path: "path_params",
@@ -174,7 +175,8 @@ def _read_parameters(dependant: Dependant, path: str, oauth_scopes: list[str]) -
                 raise ParameterError(
                     f"parameter {parameter.name!r} of {_name(call)!r} is annotated with "
                     f"{parameter.annotation.__forward_arg__!r}, which names something that its module does not have "
-                    "when the route is made: define it before, in the module itself, or import it at run time"
+                    "when the route is made: define it before, in the module itself, or import it at run time; or leave out "
+                    "`from __future__ import annotations`, if it is defined in a function"
                 )
             _add_field(dependant, found.field)
         elif found.object_name is not None:
@@ -217,6 +219,7 @@ _CONTEXT_MANAGERS = (contextmanager(iter).__code__, asynccontextmanager(aiter)._
 
 def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:
     """Return a dependency whose value nobody takes: one of a route, a router or the application."""
+    refuse_declaration("A parameter-less dependency", depends)
     if not callable(depends.dependency):
         raise ParameterError(f"A parameter-less dependency must have a callable dependency, got {depends!r}")
     return get_dependant(

@@ -370,6 +370,11 @@ def overridden(
     for sub in dependant.dependencies:
         assert sub.call is not None
         call = overrides.get(sub.call) if sub.call not in within else None
+        if call is not None and not callable(call):
+            raise TypeError(
+                f"dependency_overrides has {call!r} for {sub.call!r}: give it a callable that returns the value, such as "
+                "lambda: value"
+            )
         if call is None:
             below.append(overridden(sub, overrides, within))
             continue

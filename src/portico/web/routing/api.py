@@ -8,13 +8,14 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum, IntEnum
-from typing import Any, TypedDict, Unpack
+from typing import Any, ForwardRef, TypedDict, Unpack
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.datastructures import Default, DefaultPlaceholder
-from portico.web.exceptions import HTTPException
+from portico.web.exceptions import DefinitionError, HTTPException
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
+from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.bodies import (
     BodyPlan,
     FormLimits,
@@ -24,9 +25,11 @@ from portico.web.plan.bodies import (
     should_embed,
 )
 from portico.web.plan.callables import is_async_generator, is_generator
+from portico.web.plan.context import note_place
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, create_model_field
 from portico.web.plan.handler import RequestHandler, WebSocketHandler, request_response, websocket_session
+from portico.web.plan.peers import response_types
 from portico.web.plan.results import ResultPlan
 from portico.web.plan.signature import (
     get_dependant,
@@ -404,7 +407,10 @@ def _check_values(options: RouteOptions) -> None:
 
 def _check_body_allowed(status: int | str | None) -> None:
     if not is_body_allowed_for_status_code(status):
-        raise RouteError(f"Status code {status} must not have a response body")
+        raise RouteError(
+            f"Status code {status} must not have a response body: annotate the function to return None, or give it "
+            "another status"
+        )
 
 
 def _streams(call: Any) -> bool:

@@ -7,9 +7,7 @@ from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.errorformats import ErrorFormat
 from portico.web.handling import HandledExceptions
 from portico.web.middleware import Middleware, wrapped
-from portico.web.plan.forms import FormLimits
-
-FORM_LIMITS_KEY = "portico.form_limits"
+from portico.web.plan.forms import FORM_LIMITS_KEY, FormLimits
 
 
 class RouterLayers:

@@ -62,6 +62,11 @@ def _context(lifespan: Lifespan[Any] | Callable[[Any], Any] | None) -> Context:
         return _nothing
     context = from_generator(lifespan)
     if context is None:
+        if inspect.iscoroutinefunction(lifespan):
+            raise TypeError(
+                f"a lifespan is an async context manager, got {lifespan!r}, which is awaited: decorate it with "
+                "contextlib.asynccontextmanager, and yield where the application runs"
+            )
         return lifespan
     _warn_of_generator("async generator function" if inspect.isasyncgenfunction(lifespan) else "generator function")
     return context

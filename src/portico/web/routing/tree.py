@@ -106,6 +106,8 @@ class Question(Leaf):
     def enter(self, scope: Scope, path: str, params: dict[str, Any]) -> Match:
         match: Match
         match, child_scope = self.route.matches(scope)
+        if type(match) is not Match:  # a route of Starlette's own
+            match = Match(match.value)
         if match is Match.FULL:
             scope["route"] = self.route
             scope.update(child_scope)
