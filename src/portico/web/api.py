@@ -26,7 +26,7 @@ from portico.web.params import Depends
 from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
 from portico.web.plan.signature import get_dependant
-from portico.web.plan.steps import overridden
+from portico.web.plan.plans import overridden
 from portico.web.responses import Response
 from portico.web.routing.api import APIRoute
 from portico.web.routing.apirouter import ON_EVENT, APIRouter

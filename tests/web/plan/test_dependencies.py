@@ -5,14 +5,16 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
+from pydantic import BaseModel, field_validator
 
-from portico.web import BackgroundTasks, Depends, HTTPException, Portico, Request, Response, WebSocket
+from portico.web import BackgroundTasks, Body, Depends, Header, HTTPException, Portico, Request, Response, WebSocket
 from portico.web.responses import StreamingResponse
 from portico.web.testclient import TestClient
 
+JSON = "application/json"
 user: ContextVar[str] = ContextVar("user", default="nobody")
 
 
@@ -114,6 +116,88 @@ def test_what_a_dependency_raises_goes_before_what_is_invalid_in_the_endpoint() 
         return n
 
     assert get(app, "/?n=x").status_code == 401
+
+
+class Seen(BaseModel):
+    """A model that notes when it is validated."""
+
+    times: ClassVar[list[str]] = []
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def note(cls, name: str) -> str:
+        cls.times.append(name)
+        return name
+
+
+def test_the_body_of_the_endpoint_is_validated_after_the_dependencies() -> None:
+    app = Portico()
+    Seen.times.clear()
+
+    async def guard(x_key: Annotated[str, Header()]) -> None:
+        if x_key != "secret":
+            raise HTTPException(401)
+
+    @app.post("/", dependencies=[Depends(guard)])
+    async def endpoint(seen: Seen) -> str:
+        return seen.name
+
+    client = TestClient(app)
+    assert client.post("/", json={"name": "a"}, headers={"x-key": "wrong"}).status_code == 401
+    assert client.post("/", content=b"{", headers={"x-key": "wrong", "content-type": JSON}).status_code == 401
+    assert Seen.times == []
+    assert client.post("/", json={"name": "a"}, headers={"x-key": "secret"}).json() == "a"
+    assert Seen.times == ["a"]
+
+
+def test_the_body_has_come_before_a_dependency_is_entered() -> None:
+    app = Portico()
+    events: list[str] = []
+
+    async def connection() -> AsyncIterator[None]:
+        events.append("enter")
+        yield
+
+    @app.post("/", dependencies=[Depends(connection)])
+    async def endpoint(body: Annotated[dict[str, int], Body()]) -> dict[str, int]:
+        return body
+
+    def slowly() -> Iterator[bytes]:
+        yield b'{"a"'
+        events.append("sent")
+        yield b": 1}"
+
+    assert TestClient(app).post("/", content=slowly(), headers={"content-type": JSON}).json() == {"a": 1}
+    assert events == ["sent", "enter"]
+
+
+def test_the_body_of_a_sync_endpoint_is_validated_in_its_thread() -> None:
+    app = Portico()
+    threads: list[int] = []
+
+    class Model(BaseModel):
+        name: str
+
+        @field_validator("name")
+        @classmethod
+        def note(cls, name: str) -> str:
+            threads.append(threading.get_ident())
+            return name
+
+    def dependency() -> None:
+        threads.append(threading.get_ident())
+
+    @app.post("/", dependencies=[Depends(dependency)])
+    def endpoint(model: Model) -> str:
+        threads.append(threading.get_ident())
+        return model.name
+
+    client = TestClient(app)
+    assert client.post("/", json={"name": "a"}).json() == "a"
+    assert len(threads) == 3
+    assert len(set(threads)) == 1
+    assert client.post("/", json={"name": 1}).status_code == 422
 
 
 def test_sync_dependencies_in_a_row_and_the_sync_endpoint_share_one_thread() -> None:

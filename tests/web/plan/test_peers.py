@@ -8,7 +8,8 @@ from starlette.background import BackgroundTask as StarletteBackgroundTask
 from starlette.responses import HTMLResponse as StarletteHTMLResponse
 from starlette.responses import JSONResponse as StarletteJSONResponse
 
-from portico.web import APIRouter, BackgroundTasks, Depends, Portico, Request, WebSocket
+from portico.web import APIRouter, BackgroundTasks, Depends, Portico, Request, WebSocket, WebSocketDisconnect
+from portico.web.exceptions import DefinitionError
 from portico.web.params import ParameterError
 from portico.web.plan.peers import response_types
 from portico.web.responses import Response
@@ -143,3 +144,39 @@ def test_a_class_of_responses_of_starlette_makes_them() -> None:
 def test_without_starlette_only_ours_are_responses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(__import__("sys").modules, "starlette.responses")
     assert response_types() == (Response,)
+
+
+def test_an_http_exception_of_fastapi_is_answered_with_its_detail() -> None:
+    app = Portico()
+
+    @app.get("/")
+    def read() -> None:
+        raise fastapi.HTTPException(404, {"reason": "gone"}, headers={"x-reason": "gone"})
+
+    answer = TestClient(app).get("/")
+    assert (answer.status_code, answer.json()) == (404, {"detail": {"reason": "gone"}})
+    assert answer.headers["x-reason"] == "gone"
+
+
+def test_a_websocket_exception_of_fastapi_closes_the_websocket() -> None:
+    app = Portico()
+
+    @app.websocket("/")
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        raise fastapi.WebSocketException(4001, "no")
+
+    with TestClient(app).websocket_connect("/") as session, pytest.raises(WebSocketDisconnect) as closed:
+        session.receive_text()
+    assert (closed.value.code, closed.value.reason) == (4001, "no")
+
+
+def test_a_handler_of_what_only_fastapi_raises_is_refused() -> None:
+    app = Portico()
+
+    @app.exception_handler(fastapi.exceptions.RequestValidationError)
+    def answer(request: Request, error: Exception) -> Response:
+        return Response()
+
+    with pytest.raises(DefinitionError, match=r"import RequestValidationError from portico\.web\.exceptions"):
+        TestClient(app).get("/")

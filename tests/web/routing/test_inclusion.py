@@ -184,12 +184,12 @@ def test_a_mistake_that_only_a_prefix_with_parameters_makes_shows_when_it_is_inc
 
 
 def test_a_signature_is_read_once_however_often_its_router_is_included(monkeypatch: pytest.MonkeyPatch) -> None:
-    from portico.web.routing import api
+    from portico.web.routing import signatures
 
     router = APIRouter()
     router.get("/")(ping)
     reads = []
-    monkeypatch.setattr(api, "get_dependant", lambda **options: reads.append(options))
+    monkeypatch.setattr(signatures, "get_dependant", lambda **options: reads.append(options))
     app = bare()
     for number in range(3):
         app.include_router(router, prefix=f"/{number}", dependencies=[Depends(nothing)])

@@ -34,5 +34,5 @@ class ExceptionMiddleware(HandledExceptions):
 
     async def websocket_exception(self, websocket: WebSocket, exc: Exception) -> None:
         """Close the WebSocket as a WebSocketException says."""
-        assert isinstance(exc, WebSocketException)
-        await websocket.close(code=exc.code, reason=exc.reason)
+        error = cast(WebSocketException, exc)  # or what another framework calls so
+        await websocket.close(code=error.code, reason=error.reason)

@@ -6,12 +6,14 @@ A body that is one JSON value for one field goes to pydantic as bytes, where tha
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from portico.asgi import Scope
 from portico.http.media_types import parse_media_type
 from portico.web.exceptions import HTTPException, RequestValidationError
+from portico.web.jsonbody import parse_json
 from portico.web.middleware.body_limit import is_refused_outside
 from portico.web.params import Form
 from portico.web.plan.bodyfield import flat_body_params, get_body_field, should_embed
@@ -24,7 +26,16 @@ from portico.web.plan.structs import struct_decoder
 from portico.web.plan.values import value_aliases
 from portico.web.requests import ClientDisconnect, Request
 
-__all__ = ["BodyPlan", "FormLimits", "check_form_limits", "flat_body_params", "get_body_field", "should_embed"]
+__all__ = [
+    "BodyPlan",
+    "FormLimits",
+    "Received",
+    "check_form_limits",
+    "flat_body_params",
+    "get_body_field",
+    "should_embed",
+    "wants_form",
+]
 
 Values = list[dict[str, Any]]
 Errors = list[list[Any] | None]
@@ -98,14 +109,33 @@ def _form_readers(fields: Sequence[ModelField]) -> "list[FormField | FormModel]"
     return readers
 
 
+class Received:
+    """The body of one request, as it has come and as it has been decoded."""
+
+    __slots__ = ("body", "request", "value")
+
+    def __init__(self, request: Request[Any] | None, body: bytes, value: Any) -> None:
+        self.request = request  # None for a WebSocket, which has no body
+        self.body = body
+        self.value = value  # the form, or what the JSON means; `Undefined` as long as nobody has decoded it
+
+    @property
+    def shown(self) -> Any:
+        """What an error shows of it; None where there is nothing."""
+        if self.value is not Undefined:
+            return self.value
+        return parse_json(self.body) if self.body else None  # it has been validated from the bytes
+
+
 class BodyPlan:
-    """Reads the body of requests to one route.
+    """Reads the body of requests to one route, for those steps that want something of it.
 
     Args:
-        places: Who wants something of the body: the number of a step, and its fields.
+        places: The number of each step, and its fields.
         embed: Whether the fields are members of one JSON object, or of a form.
         strict_content_type: Whether a body without Content-Type is no JSON.
         form_limits: How much a form may have; these limits go before those in the scope.
+        is_form: Whether the body is a form; found out of the fields if it is None.
     """
 
     __slots__ = ("direct", "form_limits", "forms", "is_form", "places", "strict_content_type", "wanted")
@@ -117,14 +147,14 @@ class BodyPlan:
         embed: bool,
         strict_content_type: bool = True,
         form_limits: FormLimits | None = None,
+        is_form: bool | None = None,
     ) -> None:
         self.wanted = places
         self.strict_content_type = strict_content_type
         self.form_limits: Any = form_limits or {}
-        fields = [field for _, some in places for field in some]
-        # The endpoint comes last. Where nothing is embedded its field decides, and all others want the same.
-        deciding = fields if embed else fields[-1:]
-        self.is_form = any(isinstance(field.field_info, Form) for field in deciding)
+        self.is_form = (
+            wants_form([field for _, some in places for field in some], embed) if is_form is None else is_form
+        )
         self.forms = [(step, _form_readers(some)) for step, some in places] if self.is_form else []
         self.places = [(step, _json_readers(some, embed)) for step, some in places] if not self.is_form else []
         # The step and the name of the one value that may be made from the bytes, and what makes it.
@@ -135,51 +165,74 @@ class BodyPlan:
             if make is not None:
                 self.direct = step, readers[0].field.name, make
 
-    async def gather(self, request: Any, values: Values, errors: Errors) -> Any:
-        """Put what the fields get into the values of their steps, and what is wrong into the steps' errors.
+    async def receive(self, conn: Any) -> Received:
+        """Wait for the whole body, before anything is called: what is held open must not wait for a slow client.
+
+        Raises:
+            HTTPException: If it is too large, cannot be read, or is no form where one is wanted.
+        """
+        if not isinstance(conn, Request):
+            return Received(None, b"", Undefined)
+        if self.is_form:
+            return Received(conn, b"", await self._form(conn))
+        try:
+            body = await conn.body()
+        except Exception as error:
+            if _has_answer(conn, error):
+                raise
+            raise _unreadable() from error
+        value: Any = Undefined
+        if body and not self._is_json(conn.scope):
+            value = body
+        elif body and type(conn).json is not Request.json:  # a program's own way to decode it
+            with _decoding(conn, body):
+                value = await conn.json()
+        return Received(conn, body, value)
+
+    def place(self, received: Received, values: Values, errors: Errors) -> None:
+        """Put what the fields get of a body that is no form into the values of their steps.
 
         The other inputs have been read before: only while nothing is wrong with them the body may stay undecoded.
 
         Args:
-            request: The request. A WebSocket has no body.
+            received: What `receive` has returned.
             values: Of each step, by the names of its parameters.
-            errors: Of each step; None while there are none.
-
-        Returns:
-            The body as it was received and decoded; None where there is none, or nothing is wrong.
+            errors: Of each step; None while there are none. What is wrong is added to them.
 
         Raises:
-            RequestValidationError: If it is said to be JSON and is not.
-            HTTPException: If it is too large, or cannot be read.
+            RequestValidationError: If the body is said to be JSON and is not.
+            HTTPException: If it cannot be decoded.
         """
-        if not isinstance(request, Request):
+        request = received.request
+        if request is None:
             for step, fields in self.wanted:
                 for field in fields:
                     _put(step, field, Undefined, ("body", value_aliases(field)[0][0]), values, errors)
-            return None
-        if self.is_form:
-            received = await self._form(request)
-        else:
-            try:
-                body = await request.body()
-            except Exception as error:
-                if _has_answer(request, error):
-                    raise
-                raise _unreadable() from error
-            received = body or Undefined
-            if body and self._is_json(request.scope):
-                direct = self.direct
-                if direct is not None and _decodes_as_usual(request) and not any(errors):
-                    step, name, make = direct
-                    try:
-                        values[step][name] = make(body)
-                    except (ValueError, RecursionError):  # pydantic's error and msgspec's among it
-                        pass
-                    else:
-                        return None
-                received = await self._decoded(request, body)
-        await self._place(received, values, errors)
-        return None if received is Undefined else received
+            return
+        if received.value is Undefined and received.body:
+            if self.direct is not None and not hasattr(request, "_json") and not any(errors):
+                step, name, make = self.direct
+                try:
+                    values[step][name] = make(received.body)
+                except (ValueError, RecursionError):  # pydantic's error and msgspec's among it
+                    pass
+                else:
+                    return
+            received.value = _decoded(request, received.body)
+        for step, readers in self.places:
+            for reader in readers:
+                value, loc = reader.read(received.value)
+                _put(step, reader.field, value, loc, values, errors)
+
+    async def place_form(self, received: Received, values: Values, errors: Errors) -> None:
+        """Put what the fields get of a form into the values of their steps; the arguments are those of `place`."""
+        if received.request is None:
+            self.place(received, values, errors)
+            return
+        for step, readers in self.forms:
+            for reader in readers:
+                value, loc = await reader.read(received.value)
+                _put(step, reader.field, value, loc, values, errors)
 
     def _is_json(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
@@ -199,39 +252,48 @@ class BodyPlan:
                 raise
             raise _unreadable() from error
 
-    async def _decoded(self, request: Request[Any], body: bytes) -> Any:
-        try:
-            received = await request.json()
-            half = SURROGATE.search(body)
-            if half is not None and not _has_form(received):
-                # RFC 8259 §8.2: half a surrogate pair means nothing, and cannot be sent on.
-                raise json.JSONDecodeError("Unpaired surrogate", "", half.start())
-            return received
-        except json.JSONDecodeError as error:
-            if not _is_text(body):
-                raise _unreadable() from error
-            item = {
-                "type": "json_invalid",
-                "loc": ("body", error.pos),
-                "msg": "JSON decode error",
-                "input": {},
-                "ctx": {"error": error.msg},
-            }
-            raise RequestValidationError([item], body=error.doc) from error
-        except Exception as error:
-            if _has_answer(request, error):
-                raise
-            raise _unreadable() from error
 
-    async def _place(self, received: Any, values: Values, errors: Errors) -> None:
-        for step, readers in self.places:
-            for reader in readers:
-                value, loc = reader.read(received)
-                _put(step, reader.field, value, loc, values, errors)
-        for step, form_readers in self.forms:
-            for form_reader in form_readers:
-                value, loc = await form_reader.read(received)
-                _put(step, form_reader.field, value, loc, values, errors)
+def wants_form(fields: Sequence[ModelField], embed: bool) -> bool:
+    """Tell whether the body that the fields are of is a form.
+
+    The endpoint's come last. Where nothing is embedded its field decides, and all others want the same.
+    """
+    return any(isinstance(field.field_info, Form) for field in (fields if embed else fields[-1:]))
+
+
+def _decoded(request: Request[Any], body: bytes) -> Any:
+    """Return what the body means as JSON, and let `request.json()` return the same."""
+    with _decoding(request, body):
+        if not hasattr(request, "_json"):
+            request._json = parse_json(body)
+        value = request._json
+        half = SURROGATE.search(body)
+        if half is not None and not _has_form(value):
+            # RFC 8259 §8.2: half a surrogate pair means nothing, and cannot be sent on.
+            raise json.JSONDecodeError("Unpaired surrogate", "", half.start())
+        return value
+
+
+@contextmanager
+def _decoding(request: Request[Any], body: bytes) -> Iterator[None]:
+    """Tell the client what is wrong with its JSON."""
+    try:
+        yield
+    except json.JSONDecodeError as error:
+        if not _is_text(body):
+            raise _unreadable() from error
+        item = {
+            "type": "json_invalid",
+            "loc": ("body", error.pos),
+            "msg": "JSON decode error",
+            "input": {},
+            "ctx": {"error": error.msg},
+        }
+        raise RequestValidationError([item], body=error.doc) from error
+    except Exception as error:
+        if _has_answer(request, error):
+            raise
+        raise _unreadable() from error
 
 
 def _direct(field: ModelField) -> Callable[[bytes], Any] | None:
@@ -255,11 +317,6 @@ def _put(step: int, field: ModelField, value: Any, loc: Loc, values: Values, err
         errors[step] = found
     else:
         of_step += found
-
-
-def _decodes_as_usual(request: Request[Any]) -> bool:
-    """Tell whether nobody has decoded the body yet, and nobody has a way of his own to decode it."""
-    return type(request).json is Request.json and not hasattr(request, "_json")
 
 
 def _has_form(value: Any) -> bool:

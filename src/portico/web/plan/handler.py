@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.concurrency import run_in_threadpool
+from portico.web.connections import HTTPConnection
 from portico.web.exceptions import (
     DefinitionError,
     EndpointContext,
@@ -16,8 +17,9 @@ from portico.web.plan.bodies import BodyPlan
 from portico.web.plan.cleanup import CLEANUP_KEY, Cleanup, cleanup_of
 from portico.web.plan.context import endpoint_context
 from portico.web.plan.dependant import Dependant
+from portico.web.plan.plans import Plan, overridden
 from portico.web.plan.results import ResultPlan
-from portico.web.plan.steps import Frame, Kind, Plan, Step, arguments, call_in_thread, overridden
+from portico.web.plan.steps import Frame, Kind, Step, arguments
 from portico.web.requests import Request
 from portico.web.responses import Response
 from portico.web.websockets import WebSocket
@@ -110,43 +112,51 @@ class RequestHandler(Planned):
 
     async def _run(self, plan: Plan, request: Request) -> Response:
         frame = Frame(request, len(plan.steps))
-        if plan.body is not None and plan.body.is_form:
+        if plan.has_form:
             cleanup_of(request.scope).stack(function=False).push_async_callback(request.close)
-        try:
-            errors = await plan.read(frame)
-        except RequestValidationError as error:  # the body is not what it is said to be
-            error.endpoint_ctx = self._context(request)
-            raise
-        for in_thread, steps in plan.runs:
-            await plan.call(frame, in_thread, steps)
         endpoint = plan.endpoint
+        try:
+            await plan.call_dependencies(frame)
+            if endpoint.kind is Kind.FUNCTION and frame.failed is None and not plan.has_form:
+                return await run_in_threadpool(self._finish, plan, frame)
+            await plan.read_endpoint(frame)
+        except RequestValidationError as error:
+            if error.endpoint_ctx is None:  # the body is not what it is said to be
+                error.endpoint_ctx = self._context(request)
+            raise
+        errors = frame.found()
         if errors:
-            await plan.call(frame, True, plan.beside_endpoint)
-            raise self._invalid(request, errors, frame.body)
+            raise self._invalid(request, errors, frame.shown_body())
         if endpoint.kind is Kind.FUNCTION:
-            return await run_in_threadpool(self._finish, frame, plan.beside_endpoint, endpoint)
+            return await run_in_threadpool(self._call_in_frame, endpoint, frame)
         values = arguments(frame, endpoint)
         if self.result.is_stream:
-            return self.result.stream(endpoint.call(**values), frame.injected, frame.background, frame.conn.scope)
+            return self.result.stream(endpoint.call(**values), frame.injected, frame.background, request.scope)
         result = endpoint.call(**values)
         if endpoint.kind is Kind.COROUTINE:
             result = await result
-        return self.result.respond(result, frame.injected, frame.background, frame.conn.scope)
+        return self.result.respond(result, frame.injected, frame.background, request.scope)
 
     def _call_endpoint(self, endpoint: Step, values: dict[str, Any], scope: Scope) -> Response:
         return self.result.respond(endpoint.call(**values), None, None, scope)
 
-    def _finish(self, frame: Frame, steps: tuple[Step, ...], endpoint: Step) -> Response:
+    def _finish(self, plan: Plan, frame: Frame) -> Response:
         """Call the last dependencies and the endpoint, in one visit to a thread."""
-        call_in_thread(frame, steps)
+        plan.read_endpoint_in_thread(frame)
+        errors = frame.found()
+        if errors:
+            raise self._invalid(frame.conn, errors, frame.shown_body())
+        return self._call_in_frame(plan.endpoint, frame)
+
+    def _call_in_frame(self, endpoint: Step, frame: Frame) -> Response:
         result = endpoint.call(**arguments(frame, endpoint))
         return self.result.respond(result, frame.injected, frame.background, frame.conn.scope)
 
-    def _invalid(self, request: Request, errors: list[Any], body: Any) -> RequestValidationError:
+    def _invalid(self, request: HTTPConnection[Any], errors: list[Any], body: Any) -> RequestValidationError:
         return RequestValidationError(errors, body=body, endpoint_ctx=self._context(request))
 
-    def _context(self, request: Request) -> EndpointContext:
-        return endpoint_context(self.dependant.call, request.method, request.scope, self.dependant.path)
+    def _context(self, request: HTTPConnection[Any]) -> EndpointContext:
+        return endpoint_context(self.dependant.call, request.scope["method"], request.scope, self.dependant.path)
 
 
 class WebSocketHandler(Planned):
@@ -158,10 +168,9 @@ class WebSocketHandler(Planned):
     async def __call__(self, websocket: WebSocket) -> None:
         plan = self.plan()
         frame = Frame(websocket, len(plan.steps))
-        errors = await plan.read(frame)
-        for in_thread, steps in plan.runs:
-            await plan.call(frame, in_thread, steps)
-        await plan.call(frame, True, plan.beside_endpoint)
+        await plan.call_dependencies(frame)
+        await plan.read_endpoint(frame)
+        errors = frame.found()
         if errors:
             context = endpoint_context(self.dependant.call, "WS", websocket.scope, self.dependant.path)
             raise WebSocketRequestValidationError(errors, endpoint_ctx=context)

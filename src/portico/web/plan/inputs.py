@@ -6,14 +6,13 @@ has to be made and taken apart.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
-from enum import Enum
 from typing import Any
 
 from pydantic_core import ValidationError
 
 from portico.web.connections import HTTPConnection
 from portico.web.datastructures.multidict import parse_query
+from portico.web.plan.defaults import default_of, is_constant
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, Undefined, located, missing_error
 from portico.web.plan.parametermodels import ParameterModel, parameter_model
@@ -21,7 +20,6 @@ from portico.web.plan.values import FieldValue, value_aliases
 
 Errors = list[Any]
 NOTHING: Mapping[str, Any] = {}
-UNCHANGING = (str, int, float, bool, bytes, type(None), Enum)
 
 
 class Reader:
@@ -37,7 +35,7 @@ class Reader:
         default = default_of(field)
         self.default = default
         # One that is the same each time is put in without a call.
-        self.constant = default(self.loc) if default is not None and _is_constant(field) else None
+        self.constant = default(self.loc) if default is not None and is_constant(field) else None
         # Text that is asked for as just that needs no validator.
         plain = field.field_info.annotation is str and not field.field_info.metadata
         self.validate: Callable[[Any], Any] | None = None if plain else field.validator.validate_python
@@ -178,24 +176,3 @@ def _reader(field: ModelField, where: str) -> AnyReader:
     if len(keys) == 1 and not value.is_sequence:
         return Reader(field, where, keys[0])
     return ChoiceReader(field, where, keys, value)
-
-
-Default = Callable[[tuple[str, ...]], tuple[Any, Sequence[Any]]]
-
-
-def default_of(field: ModelField) -> Default | None:
-    """Return a function from location to the default and what is wrong with it; None where a value is required."""
-    if field.required:
-        return None
-    info = field.field_info
-    if info.validate_default:
-        return lambda loc: field.validate(deepcopy(field.get_default()), loc=loc)
-    if _is_constant(field):
-        constant = info.default, ()
-        return lambda loc: constant
-    return lambda loc: (deepcopy(field.get_default()), ())
-
-
-def _is_constant(field: ModelField) -> bool:
-    info = field.field_info
-    return info.default_factory is None and not info.validate_default and isinstance(info.default, UNCHANGING)

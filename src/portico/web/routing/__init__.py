@@ -26,8 +26,9 @@ from portico.web.routing.routes import (
 )
 
 if TYPE_CHECKING:
-    from portico.web.routing.api import APIRoute, APIWebSocketRoute, get_request_handler
+    from portico.web.routing.api import APIRoute, APIWebSocketRoute
     from portico.web.routing.apirouter import APIRouter
+    from portico.web.routing.handlers import get_request_handler
     from portico.web.routing.inclusion import RouteContext, iter_route_contexts
 
 __all__ = [
@@ -59,7 +60,7 @@ _TYPED = {
     "APIWebSocketRoute": "api",
     "APIRouter": "apirouter",
     "RouteContext": "inclusion",
-    "get_request_handler": "api",
+    "get_request_handler": "handlers",
     "iter_route_contexts": "inclusion",
 }
 

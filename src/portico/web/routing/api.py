@@ -6,9 +6,9 @@ first one.
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum, IntEnum
-from typing import Any, ForwardRef, TypedDict, Unpack
+from typing import Any, ForwardRef, Unpack
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.web.datastructures import Default, DefaultPlaceholder
@@ -17,28 +17,20 @@ from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
 from portico.web.plan.annotations import lenient_issubclass
 from portico.web.plan.bodies import (
-    BodyPlan,
     FormLimits,
     check_form_limits,
     flat_body_params,
     get_body_field,
     should_embed,
 )
-from portico.web.plan.callables import is_async_generator, is_generator
 from portico.web.plan.context import note_place
 from portico.web.plan.dependant import Dependant
 from portico.web.plan.fields import ModelField, create_model_field
-from portico.web.plan.handler import RequestHandler, WebSocketHandler, request_response, websocket_session
+from portico.web.plan.handler import request_response, websocket_session
 from portico.web.plan.peers import response_types
-from portico.web.plan.results import ResultPlan
-from portico.web.plan.signature import (
-    get_dependant,
-    get_parameterless_sub_dependant,
-    get_stream_item_type,
-    get_typed_return_annotation,
-)
-from portico.web.requests import Request
+from portico.web.plan.signature import get_stream_item_type, get_typed_return_annotation
 from portico.web.responses import PlainTextResponse, Response
+from portico.web.routing.handlers import Handler, get_websocket_app, makes_events, streams
 from portico.web.routing.layers import RouterLayers
 from portico.web.routing.operations import RouteOptions
 from portico.web.routing.options import (
@@ -50,68 +42,10 @@ from portico.web.routing.options import (
 )
 from portico.web.routing.paths import RouteError, Template
 from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute, get_name, leads_to_app
-from portico.web.sse import EventSourceResponse, ServerSentEvent
+from portico.web.routing.signatures import read_signature, signature_of
+from portico.web.sse import ServerSentEvent
 from portico.web.types import IncEx
 from portico.web.utils import is_body_allowed_for_status_code
-from portico.web.websockets import WebSocket
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-class HandlerOptions(TypedDict, total=False):
-    """What `get_request_handler` takes beside the endpoint; see `OperationOptions`."""
-
-    body_field: ModelField | None
-    status_code: int | None
-    response_class: type[Response] | DefaultPlaceholder
-    response_field: ModelField | None
-    response_model_include: IncEx | None
-    response_model_exclude: IncEx | None
-    response_model_by_alias: bool
-    response_model_exclude_unset: bool
-    response_model_exclude_defaults: bool
-    response_model_exclude_none: bool
-    dependency_overrides_provider: Any
-    embed_body_fields: bool
-    strict_content_type: bool | DefaultPlaceholder
-    stream_item_field: ModelField | None
-    is_json_stream: bool
-    form_limits: FormLimits | None
-
-
-def get_request_handler(dependant: Dependant, **options: Unpack[HandlerOptions]) -> Handler:
-    """Return what answers the requests for an endpoint, as an async function from request to response."""
-    response_class = options.get("response_class", DEFAULT_RESPONSE_CLASS)
-    strict_content_type = options.get("strict_content_type", True)
-    assert dependant.call is not None
-    result = ResultPlan(
-        call=dependant.call,
-        field=options.get("response_field"),
-        stream_item_field=options.get("stream_item_field"),
-        response_class=response_class,
-        status_code=options.get("status_code"),
-        include=options.get("response_model_include"),
-        exclude=options.get("response_model_exclude"),
-        by_alias=options.get("response_model_by_alias", True),
-        exclude_unset=options.get("response_model_exclude_unset", False),
-        exclude_defaults=options.get("response_model_exclude_defaults", False),
-        exclude_none=options.get("response_model_exclude_none", False),
-        is_sse_stream=_streams(dependant.call) and _makes_events(response_class),
-        is_json_stream=options.get("is_json_stream", False),
-    )
-    body = functools.partial(
-        BodyPlan, strict_content_type=bool(strict_content_type), form_limits=options.get("form_limits")
-    )
-    return RequestHandler(
-        dependant, body=body, result=result, overrides_provider=options.get("dependency_overrides_provider")
-    )
-
-
-def get_websocket_app(
-    dependant: Dependant, dependency_overrides_provider: Any = None, embed_body_fields: bool = False
-) -> Callable[[WebSocket], Coroutine[Any, Any, None]]:
-    """Return what holds the conversations of an endpoint, as an async function of a WebSocket."""
-    return WebSocketHandler(dependant, overrides_provider=dependency_overrides_provider)
 
 
 class APIRoute(Route):
@@ -199,10 +133,10 @@ class APIRoute(Route):
                 )
             if lenient_issubclass(response_model, response_types()):
                 response_model = None
-            elif _streams(self.endpoint) and (item := get_stream_item_type(response_model)) is not None:
+            elif streams(self.endpoint) and (item := get_stream_item_type(response_model)) is not None:
                 response_model = None
-                typed = isinstance(self.response_class, DefaultPlaceholder) or _makes_events(self.response_class)
-                if typed and not _is_subclass(item, ServerSentEvent):
+                typed = isinstance(self.response_class, DefaultPlaceholder) or makes_events(self.response_class)
+                if typed and not lenient_issubclass(item, ServerSentEvent):
                     self.stream_item_type = item
         self.response_model = response_model
         if response_model:
@@ -215,12 +149,12 @@ class APIRoute(Route):
     @property
     def is_sse_stream(self) -> bool:
         """Whether the endpoint is a generator whose items are server-sent events."""
-        return _streams(self.dependant.call) and _makes_events(self.response_class)
+        return streams(self.dependant.call) and makes_events(self.response_class)
 
     @property
     def is_json_stream(self) -> bool:
         """Whether the endpoint is a generator whose items are lines of JSON."""
-        return _streams(self.dependant.call) and isinstance(self.response_class, DefaultPlaceholder)
+        return streams(self.dependant.call) and isinstance(self.response_class, DefaultPlaceholder)
 
     @functools.cached_property
     def unique_id(self) -> str:
@@ -360,42 +294,6 @@ class APIWebSocketRoute(WebSocketRoute):
         return app
 
 
-def signature_of(endpoint: Callable[..., Any]) -> tuple[Any, Any]:
-    """Return what tells whether an endpoint is still the same: packages for views in classes give it another one."""
-    return endpoint, getattr(endpoint, "__signature__", None)
-
-
-def read_signature(path_format: str, endpoint: Callable[..., Any], dependencies: Sequence[Depends]) -> Dependant:
-    """Return what an endpoint wants, after the dependencies that are called for what they do."""
-    dependant = get_dependant(path=path_format, call=endpoint, scope="function")
-    if dependencies:
-        dependant.dependencies[:0] = read_dependencies(path_format, dependencies)
-    return dependant
-
-
-def read_dependencies(path_format: str, dependencies: Sequence[Depends]) -> list[Dependant]:
-    """Return what dependencies want that are called for what they do."""
-    params = frozenset(Template(path_format).param_convertors)
-    return [_read_dependency(depends, params) for depends in dependencies]
-
-
-def _read_dependency(depends: Depends, params: frozenset[str]) -> Dependant:
-    try:
-        return _read_shared_dependency(depends, params)
-    except TypeError:  # one that has no hash, or a mistake that shows again
-        return get_parameterless_sub_dependant(depends=depends, path=_path_of(params))
-
-
-@functools.lru_cache(maxsize=256)
-def _read_shared_dependency(depends: Depends, params: frozenset[str]) -> Dependant:
-    """Read a signature that many routes share: those of a router have its dependencies."""
-    return get_parameterless_sub_dependant(depends=depends, path=_path_of(params))
-
-
-def _path_of(params: frozenset[str]) -> str:
-    return "".join(f"/{{{name}}}" for name in sorted(params))
-
-
 def _check_values(options: RouteOptions) -> None:
     """Refuse values that would be taken for something else, or only fail at the first request."""
     status = options.get("status_code")
@@ -411,15 +309,3 @@ def _check_body_allowed(status: int | str | None) -> None:
             f"Status code {status} must not have a response body: annotate the function to return None, or give it "
             "another status"
         )
-
-
-def _streams(call: Any) -> bool:
-    return is_async_generator(call) or is_generator(call)
-
-
-def _makes_events(response_class: Any) -> bool:
-    return _is_subclass(response_class, EventSourceResponse)
-
-
-def _is_subclass(type_: Any, base: type) -> bool:
-    return isinstance(type_, type) and issubclass(type_, base)

@@ -4,6 +4,8 @@ Each is of the same class as the original, has its own values for what inclusion
 with it, also what a subclass keeps there.
 """
 
+from collections.abc import Iterable
+from functools import cached_property
 from inspect import getattr_static
 from typing import Any
 
@@ -13,22 +15,15 @@ from portico.web.routing.mounts import Mount
 from portico.web.routing.paths import replace_params
 from portico.web.routing.routes import BaseRoute, Match
 
-# What an effective route has of its own, whether it was given or is made when it is asked for.
-OWN = frozenset(
-    (
-        *("original_route", "path", "path_format", "path_regex", "param_convertors", "name", "endpoint", "methods"),
-        *("app", "layers", "tags", "dependencies", "dependant", "responses", "callbacks", "deprecated", "summary"),
-        *("include_in_schema", "response_class", "generate_unique_id_function", "strict_content_type", "description"),
-        *("max_body_size", "form_limits", "dependency_overrides_provider", "operation_id", "unique_id"),
-        *("response_field", "stream_item_field", "response_fields", "body_field", "_embed_body_fields"),
-    )
-)
+# What every effective route may be given for itself later on, also where inclusion leaves it as the original has it.
+SETTABLE = frozenset(("original_route", "name", "include_in_schema"))
 
 
 class EffectiveRoute(BaseRoute):
     """A route as the router has it that includes the route's own one. Mixed into the class of the route."""
 
     original_route: BaseRoute
+    _own: frozenset[str]  # the names of what it has itself; what else is set on it is set on the original
 
     def __getattr__(self, name: str) -> Any:
         if name == "original_route" or name.startswith("__"):
@@ -36,7 +31,7 @@ class EffectiveRoute(BaseRoute):
         return getattr(self.original_route, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in OWN:
+        if name in self._own:
             object.__setattr__(self, name, value)
         else:
             setattr(self.original_route, name, value)
@@ -57,22 +52,28 @@ class Shared:
 _effective_classes: dict[type, type[BaseRoute]] = {}
 
 
-def _effective_class(route_class: type[BaseRoute]) -> type[BaseRoute]:
+def _effective_class(route_class: type[BaseRoute], given: Iterable[str]) -> type[BaseRoute]:
+    """Return the class of a class's effective routes, which have what they are given, and what they make of that."""
     known = _effective_classes.get(route_class)
     if known is not None:
         return known
+    own = {*given, *SETTABLE}
     names: dict[str, Any] = {"__module__": route_class.__module__, "__qualname__": route_class.__qualname__}
     for name in dir(route_class):
-        if name not in OWN and not name.startswith("__") and not hasattr(getattr_static(route_class, name), "__get__"):
+        attribute = getattr_static(route_class, name)
+        if isinstance(attribute, cached_property):
+            own.add(name)
+        elif name not in own and not name.startswith("__") and not hasattr(attribute, "__get__"):
             names[name] = Shared(name)
+    names["_own"] = frozenset(own)
     made = _effective_classes[route_class] = type(route_class.__name__, (EffectiveRoute, route_class), names)
     return made
 
 
 def effective(route: BaseRoute, values: dict[str, Any]) -> BaseRoute:
-    """Return the route with values of its own, which must be among those that `OWN` names."""
+    """Return the route with values of its own: always the same ones for routes of one class."""
     kind = type(route)
-    made = object.__new__(kind if issubclass(kind, EffectiveRoute) else _effective_class(kind))
+    made = object.__new__(kind if issubclass(kind, EffectiveRoute) else _effective_class(kind, values))
     vars(made).update(values)
     vars(made)["original_route"] = getattr(route, "original_route", route)
     return made

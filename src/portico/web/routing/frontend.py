@@ -223,10 +223,9 @@ def guarded(
     """Return an application of an endpoint of the typed framework, behind the dependencies."""
     from portico.web.plan.handler import RequestHandler, request_response
     from portico.web.plan.results import ResultPlan
-    from portico.web.plan.signature import get_dependant, get_parameterless_sub_dependant
+    from portico.web.routing.signatures import read_signature
 
-    dependant = get_dependant(path="", call=endpoint, scope="function")
-    dependant.dependencies[:0] = [get_parameterless_sub_dependant(depends=depends, path="") for depends in dependencies]
+    dependant = read_signature("", endpoint, dependencies)
     result = ResultPlan(call=endpoint)
     return request_response(RequestHandler(dependant, result=result, overrides_provider=overrides_provider))
 

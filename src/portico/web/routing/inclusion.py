@@ -5,7 +5,7 @@ outside as effective routes, with the whole path, and with what the inclusion ad
 looks at them after a change.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from portico.asgi import ASGIApp
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
 from portico.web.plan.forms import FormLimits, check_form_limits
-from portico.web.routing.api import APIRoute, APIWebSocketRoute, read_dependencies, read_signature, signature_of
+from portico.web.routing.api import APIRoute, APIWebSocketRoute
 from portico.web.routing.effective import RouteBelow, effective
 from portico.web.routing.frontend import FrontendRoute
 from portico.web.routing.layers import FormLimited, RouterLayers
@@ -30,6 +30,7 @@ from portico.web.routing.options import (
 from portico.web.routing.paths import Template
 from portico.web.routing.router import Router
 from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute
+from portico.web.routing.signatures import read_dependencies, read_signature, signature_of
 
 if TYPE_CHECKING:
     from portico.web.routing.apirouter import APIRouter
@@ -94,12 +95,13 @@ class IncludedRouter:
                 known = self._made_frontends[id(route)] = route, included
             yield known[1]
 
-    def keep(self, kept: Collection[int]) -> None:
-        """Show only the effective routes with these identities, and what is added to the router later."""
+    def keep(self, routes: Sequence[BaseRoute]) -> None:
+        """Show only these of the effective routes, in whose order they are, and what is added to the router later."""
+        kept = set(map(id, routes))
         for key, (route, shown) in self._made.items():
             if id(shown) not in kept:
                 self.removed[key] = route
-        self.shown = [route for route in self.shown if id(route) in kept]
+        self.shown = list(routes)
 
     def _include(self, route: BaseRoute) -> BaseRoute:
         match route:

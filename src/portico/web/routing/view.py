@@ -82,34 +82,33 @@ class RouteView(RouteList):
         A router whose routes are no longer together keeps its place for what is added to it later, while each of those
         that it has now becomes an entry of its own. One whose routes were all taken out is gone.
         """
-        places: dict[int, list[int]] = {}
         owners = {id(route): included for included in self.included for route in included.shown}
-        for place, route in enumerate(self):
-            if id(route) in owners:
-                places.setdefault(id(owners[id(route)]), []).append(place)
-        entries: list[Entry] = []
-        linked = {id(owner) for owner in owners.values() if self._is_linked(owner, places.get(id(owner)))}
+        places: dict[IncludedRouter, list[int]] = {included: [] for included in self.included}
         for place, route in enumerate(self):
             owner = owners.get(id(route))
-            if owner is None or id(owner) not in linked:
+            if owner is not None:
+                places[owner].append(place)
+        linked = {owner for owner in places if self._are_together(owner.shown, places[owner])}
+        entries: list[Entry] = []
+        for place, route in enumerate(self):
+            owner = owners.get(id(route))
+            if owner not in linked:
                 entries.append(route)
-            if owner is not None and place == places[id(owner)][-1]:
+            if owner is not None and place == places[owner][-1]:
                 entries.append(owner)
         for number, entry in enumerate(self.entries):
             if isinstance(entry, IncludedRouter) and not entry.shown:
                 entries.insert(_after(self.entries[:number], entries), entry)
-        for included in self.included:
-            kept = {id(self[place]) for place in places[id(included)]} if id(included) in linked else set()
-            included.keep(kept)
+        for included in places:
+            included.keep([self[place] for place in places[included]] if included in linked else [])
         self.entries = entries
 
-    def _is_linked(self, included: IncludedRouter, places: list[int] | None) -> bool:
-        """Tell whether the routes of a router that are left are together and in their order."""
+    def _are_together(self, routes: list[BaseRoute], places: list[int]) -> bool:
+        """Tell whether those of the routes that are left, at these places, are side by side and in their order."""
         if not places or places[-1] - places[0] != len(places) - 1:
             return False
-        order = {id(route): number for number, route in enumerate(included.shown)}
-        numbers = [order[id(self[place])] for place in places]
-        return all(one < other for one, other in pairwise(numbers))
+        order = {id(route): number for number, route in enumerate(routes)}
+        return all(order[id(self[one])] < order[id(self[other])] for one, other in pairwise(places))
 
 
 def _after(before: list[Entry], entries: list[Entry]) -> int:
