@@ -130,8 +130,13 @@ async def read_body(body_fields: Sequence[Any], received_body: Any, embed_body_f
     """The same for a body."""
     values: list[dict[str, Any]] = [{}]
     errors: list[list[Any] | None] = [None]
-    plan = ours("plan.bodies").BodyPlan([(0, body_fields)], embed=embed_body_fields)
-    await plan._place(received_body, values, errors)
+    bodies = ours("plan.bodies")
+    plan = bodies.BodyPlan([(0, body_fields)], embed=embed_body_fields)
+    received = bodies.Received(object(), b"", received_body)
+    if plan.is_form:
+        await plan.place_form(received, values, errors)
+    else:
+        plan.place(received, values, errors)
     return values[0], errors[0] or []
 
 

@@ -25,8 +25,8 @@ from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.params import Depends
 from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
-from portico.web.plan.signature import get_dependant
 from portico.web.plan.plans import overridden
+from portico.web.plan.signature import get_dependant
 from portico.web.responses import Response
 from portico.web.routing.api import APIRoute
 from portico.web.routing.apirouter import ON_EVENT, APIRouter
@@ -85,7 +85,8 @@ class Portico(Operations, Application):
         strict_content_type: Whether a body is JSON only if its content type says so.
         max_body_size: The most bytes that a request's body may have; no limit by default.
         form_limits: The most fields and files of a form, and the most bytes of one of its fields.
-        threads: How many threads sync endpoints share in this process; 40 by default.
+        threads: How many threads sync endpoints share in this process; 40 by default. Requests that hold something in
+            a dependency with `yield` have as many of their own.
         mounted_lifespans: Whether the lifespans of mounted applications are run in this one; say False where the
             program starts them itself.
     """

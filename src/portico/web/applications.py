@@ -43,7 +43,8 @@ class Application:
         lifespan: An async context manager of the application, entered before the first request and left after the
             last; a mapping that it yields becomes state of each request.
         max_body_size: The most bytes that a request's body may have; no limit by default.
-        threads: How many threads sync endpoints share in this process; 40 by default.
+        threads: How many threads sync endpoints share in this process; 40 by default. Requests that hold something in
+            a dependency with `yield` have as many of their own.
         mounted_lifespans: Whether the lifespans of mounted applications are run in this one; say False where the
             program starts them itself.
     """

@@ -3,6 +3,7 @@
 import copy
 import gc
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Annotated, Any
 
 import pytest
@@ -257,6 +258,56 @@ def test_an_override_of_a_route_class_sees_one_state_for_the_route_and_its_inclu
     assert isinstance(original, Counting)
     assert isinstance(app.routes[0], Counting)
     assert original.calls == 2
+
+
+def every_kind() -> APIRouter:
+    async def talk(websocket: WebSocket) -> None: ...
+
+    router = APIRouter()
+    router.get("/typed")(ping)
+    router.websocket("/socket")(nothing)
+    router.routes += [
+        Route("/plain", plain),
+        WebSocketRoute("/talk", talk),
+        Mount("/below", app=bare()),
+        Host("example.org", app=bare()),
+    ]
+    return router
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_what_is_set_of_what_inclusion_gives_leaves_the_original_and_other_inclusions_alone(number: int) -> None:
+    router = every_kind()
+    outer = APIRouter()
+    outer.include_router(router, prefix="/one")
+    app = bare()
+    app.include_router(outer, prefix="/outer")
+    app.include_router(router, prefix="/two")
+    shown, original, other = app.routes[number], router.routes[number], app.routes[6 + number]
+    made = [name for name in dir(type(shown)) if isinstance(getattr(type(shown), name), cached_property)]
+    names = {*vars(shown), *made, "name", "include_in_schema"} - {"original_route"}
+    assert "app" in names
+    for name in names:
+        value = object()
+        setattr(shown, name, value)
+        assert getattr(shown, name) is value
+        assert getattr(original, name, None) is not value
+        assert getattr(other, name, None) is not value
+
+
+def test_an_attribute_of_a_route_goes_before_the_default_of_its_class_where_it_is_included_too() -> None:
+    class Tagged(Route):
+        include_in_schema = True
+        tags: tuple[str, ...] = ()
+
+    route = Tagged("/x", plain, include_in_schema=False)
+    route.tags = ("a",)
+    router = APIRouter(routes=[route])
+    app = bare()
+    app.include_router(router, prefix="/r")
+    [shown] = app.routes
+    assert isinstance(shown, Tagged)
+    assert (shown.tags, shown.include_in_schema) == (("a",), False)
 
 
 def test_an_override_of_matches_decides_for_each_inclusion() -> None:

@@ -29,13 +29,13 @@ MAX_ERRORS = 10_000
 
 NO_FIELD = (
     "parameter {name!r} is annotated with {type_!r}, which pydantic cannot validate: annotate it with a type that JSON "
-    "or text can become, such as a BaseModel or a dataclass; or, if its value does not come from the request but from a "
-    "call, with Annotated[..., Depends(...)]"
+    "or text can become, such as a BaseModel or a dataclass; or, if its value comes from a call and not from the "
+    "request, with Annotated[..., Depends(...)]"
 )
 NO_RESULT = (
-    "{name!r} would be of the type {type_!r}, which pydantic cannot serialise: return and annotate a type that it can, "
-    "such as a BaseModel or a dataclass; or give the decorator response_model=None, if the annotation is not meant to "
-    "be a response model"
+    "{name!r} would be of the type {type_!r}, which is not a valid Pydantic field type: return and annotate a type that "
+    "pydantic can serialise, such as a BaseModel or a dataclass; or give the decorator the parameter "
+    "response_model=None, if the annotation is not meant to be a response model"
 )
 
 

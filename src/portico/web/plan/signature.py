@@ -175,8 +175,8 @@ def _read_parameters(dependant: Dependant, path: str, oauth_scopes: list[str]) -
                 raise ParameterError(
                     f"parameter {parameter.name!r} of {_name(call)!r} is annotated with "
                     f"{parameter.annotation.__forward_arg__!r}, which names something that its module does not have "
-                    "when the route is made: define it before, in the module itself, or import it at run time; or leave out "
-                    "`from __future__ import annotations`, if it is defined in a function"
+                    "when the route is made: define it before, in the module itself, or import it at run time; or "
+                    "leave out `from __future__ import annotations`, if it is defined in a function"
                 )
             _add_field(dependant, found.field)
         elif found.object_name is not None:
@@ -201,8 +201,8 @@ def _check_callable(call: Callable[..., Any]) -> None:
     """Refuse what can be called, but neither remembered nor left as a dependency is."""
     if getattr(call, "__code__", None) in _CONTEXT_MANAGERS:
         raise ParameterError(
-            f"{_name(call)!r} is decorated with contextlib's contextmanager or asynccontextmanager: leave the decorator "
-            "out, a dependency is the generator function itself"
+            f"{_name(call)!r} is decorated with contextlib's contextmanager or asynccontextmanager: leave the "
+            "decorator out, a dependency is the generator function itself"
         )
     try:
         hash(call)
@@ -214,7 +214,7 @@ def _check_callable(call: Callable[..., Any]) -> None:
 
 
 # The functions that the decorators of contextlib put around others: all of them have the same code.
-_CONTEXT_MANAGERS = (contextmanager(iter).__code__, asynccontextmanager(aiter).__code__)  # type: ignore[arg-type, attr-defined]
+_CONTEXT_MANAGERS = (contextmanager(iter).__code__, asynccontextmanager(aiter).__code__)
 
 
 def get_parameterless_sub_dependant(*, depends: Depends, path: str) -> Dependant:

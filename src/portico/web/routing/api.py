@@ -299,8 +299,6 @@ def _check_values(options: RouteOptions) -> None:
     status = options.get("status_code")
     if status is not None and not isinstance(status, int):
         raise RouteError(f"a status_code must be an int such as 201, got {status!r}")
-    if isinstance(options.get("tags"), str):
-        raise RouteError(f"tags must be a list of texts, got {options['tags']!r}: write [{options['tags']!r}]")
 
 
 def _check_body_allowed(status: int | str | None) -> None:

@@ -241,6 +241,8 @@ class APIRouter(Operations, Router):
         """Add a path operation without a decorator."""
         given: dict[str, Any] = dict(options)
         route_class = given.pop("route_class_override", None) or self.route_class
+        if isinstance(given.get("tags"), str):
+            raise RouteError(f"tags must be a list of texts, got {given['tags']!r}: write [{given['tags']!r}]")
         given["tags"] = [*self.tags, *(given.get("tags") or ())]
         given["dependencies"] = [*self.dependencies, *(given.get("dependencies") or ())]
         given["responses"] = self.responses | (given.get("responses") or {})

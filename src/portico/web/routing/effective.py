@@ -4,7 +4,6 @@ Each is of the same class as the original, has its own values for what inclusion
 with it, also what a subclass keeps there.
 """
 
-from collections.abc import Iterable
 from functools import cached_property
 from inspect import getattr_static
 from typing import Any
@@ -15,15 +14,14 @@ from portico.web.routing.mounts import Mount
 from portico.web.routing.paths import replace_params
 from portico.web.routing.routes import BaseRoute, Match
 
-# What every effective route may be given for itself later on, also where inclusion leaves it as the original has it.
-SETTABLE = frozenset(("original_route", "name", "include_in_schema"))
+# What may be set on an effective route alone, though inclusion leaves it as the original has it.
+SETTABLE = frozenset(("name", "include_in_schema"))
 
 
 class EffectiveRoute(BaseRoute):
     """A route as the router has it that includes the route's own one. Mixed into the class of the route."""
 
     original_route: BaseRoute
-    _own: frozenset[str]  # the names of what it has itself; what else is set on it is set on the original
 
     def __getattr__(self, name: str) -> Any:
         if name == "original_route" or name.startswith("__"):
@@ -31,14 +29,15 @@ class EffectiveRoute(BaseRoute):
         return getattr(self.original_route, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in self._own:
+        is_made = isinstance(getattr(type(self), name, None), cached_property)  # of what it has, when asked for
+        if is_made or name in vars(self) or name in SETTABLE:
             object.__setattr__(self, name, value)
         else:
             setattr(self.original_route, name, value)
 
 
 class Shared:
-    """An attribute whose value is that of the original route, though the class has a default."""
+    """An attribute whose value, where a route has none of its own, is the original's, not the default of the class."""
 
     __slots__ = ("name",)
 
@@ -52,28 +51,22 @@ class Shared:
 _effective_classes: dict[type, type[BaseRoute]] = {}
 
 
-def _effective_class(route_class: type[BaseRoute], given: Iterable[str]) -> type[BaseRoute]:
-    """Return the class of a class's effective routes, which have what they are given, and what they make of that."""
+def _effective_class(route_class: type[BaseRoute]) -> type[BaseRoute]:
     known = _effective_classes.get(route_class)
     if known is not None:
         return known
-    own = {*given, *SETTABLE}
     names: dict[str, Any] = {"__module__": route_class.__module__, "__qualname__": route_class.__qualname__}
     for name in dir(route_class):
-        attribute = getattr_static(route_class, name)
-        if isinstance(attribute, cached_property):
-            own.add(name)
-        elif name not in own and not name.startswith("__") and not hasattr(attribute, "__get__"):
+        if not name.startswith("__") and not hasattr(getattr_static(route_class, name), "__get__"):
             names[name] = Shared(name)
-    names["_own"] = frozenset(own)
     made = _effective_classes[route_class] = type(route_class.__name__, (EffectiveRoute, route_class), names)
     return made
 
 
 def effective(route: BaseRoute, values: dict[str, Any]) -> BaseRoute:
-    """Return the route with values of its own: always the same ones for routes of one class."""
+    """Return the route with values of its own; what is set on it for one of these names stays its own too."""
     kind = type(route)
-    made = object.__new__(kind if issubclass(kind, EffectiveRoute) else _effective_class(kind, values))
+    made = object.__new__(kind if issubclass(kind, EffectiveRoute) else _effective_class(kind))
     vars(made).update(values)
     vars(made)["original_route"] = getattr(route, "original_route", route)
     return made
