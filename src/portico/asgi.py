@@ -25,6 +25,18 @@ class ClientDisconnected(PorticoError, OSError):
     """`send()` was called after the client had gone (ASGI HTTP 2.4: `send` raises an `OSError`)."""
 
 
+def means_disconnected(error: BaseException | None) -> bool:
+    """Tell whether an exception of an application is no more than its client having gone.
+
+    Starlette raises a ClientDisconnect of its own for the OSError, and task groups put either into an exception group.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(means_disconnected(one) for one in error.exceptions)
+    if type(error).__name__ == "ClientDisconnect":
+        error = error.__cause__ or error.__context__
+    return isinstance(error, ClientDisconnected)
+
+
 class WebSocketDisconnect(PorticoError):
     """The other side of a WebSocket has closed it, or has gone (ASGI WebSocket 2.5, `websocket.disconnect`).
 

@@ -4,7 +4,7 @@ import os
 from time import perf_counter
 from typing import Any
 
-from portico.asgi import ClientDisconnected, Message, MessageError
+from portico.asgi import ClientDisconnected, Message, MessageError, means_disconnected
 from portico.codec.events import Request
 from portico.codec.http1.writer import FieldError, field_lines
 from portico.http.status import forbids_body
@@ -77,7 +77,7 @@ class Exchange(Call):
         """Log what is the application's fault, and see to it that there is an answer."""
         if error is None and self.state == COMPLETE:
             return
-        if error is None or isinstance(error, ClientDisconnected):
+        if error is None or means_disconnected(error):
             if self.gone:
                 return
             if self.hung_up:  # what it was told: it need not answer

@@ -139,8 +139,8 @@ def test_a_response_for_no_status_is_the_authors_mistake() -> None:
         app.openapi()
 
 
-def test_a_dependency_that_cannot_be_hashed_is_taken_once() -> None:
-    @dataclass
+def test_equal_dependencies_are_taken_once() -> None:
+    @dataclass(frozen=True)
     class Limit:
         most: int
 

@@ -58,18 +58,18 @@ class Taken:
 def taken_by(dependant: Dependant) -> Taken:
     """Return what the endpoint and its dependencies take, in the order that they are called in."""
     taken = Taken()
-    seen: list[CacheKey] = []  # no set: a dependency may be an object that cannot be hashed
+    seen: set[CacheKey] = set()
     _take(dependant, [], taken, seen, is_endpoint=True)
     return taken
 
 
 def _take(
-    dependant: Dependant, above: Sequence[str], taken: Taken, seen: list[CacheKey], *, is_endpoint: bool = False
+    dependant: Dependant, above: Sequence[str], taken: Taken, seen: set[CacheKey], *, is_endpoint: bool = False
 ) -> None:
     key = dependant.cache_key
     if key in seen:
         return
-    seen.append(key)
+    seen.add(key)
     taken.path += map(_declared, dependant.path_params)
     taken.query += map(_declared, dependant.query_params)
     taken.header += map(_declared, dependant.header_params)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from enum import Enum, IntEnum
 from typing import Any, ForwardRef, Unpack
 
-from portico.asgi import ASGIApp, Receive, Scope, Send
+from portico.asgi import ASGIApp
 from portico.web.datastructures import Default, DefaultPlaceholder
-from portico.web.exceptions import DefinitionError, HTTPException
+from portico.web.exceptions import DefinitionError
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.params import Depends
 from portico.web.plan.annotations import lenient_issubclass
@@ -29,7 +29,7 @@ from portico.web.plan.fields import ModelField, create_model_field
 from portico.web.plan.handler import request_response, websocket_session
 from portico.web.plan.peers import response_types
 from portico.web.plan.signature import get_stream_item_type, get_typed_return_annotation
-from portico.web.responses import PlainTextResponse, Response
+from portico.web.responses import Response
 from portico.web.routing.handlers import Handler, get_websocket_app, makes_events, streams
 from portico.web.routing.layers import RouterLayers
 from portico.web.routing.operations import RouteOptions
@@ -41,7 +41,7 @@ from portico.web.routing.options import (
     check_options,
 )
 from portico.web.routing.paths import RouteError, Template
-from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute, get_name, leads_to_app
+from portico.web.routing.routes import BaseRoute, Route, WebSocketRoute, get_name
 from portico.web.routing.signatures import read_signature, signature_of
 from portico.web.sse import ServerSentEvent
 from portico.web.types import IncEx
@@ -238,18 +238,6 @@ class APIRoute(Route):
     def answers_head(self) -> bool:
         """Whether the route answers HEAD where no other one does."""
         return "GET" in self.methods
-
-    @leads_to_app
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        methods = self.methods
-        if not methods or scope["method"] in methods or (scope["method"] == "HEAD" and "GET" in methods):
-            await self.app(scope, receive, send)
-            return
-        allowed = methods | {"HEAD"} if "GET" in methods else methods
-        headers = {"Allow": ", ".join(sorted(allowed))}
-        if "app" in scope:
-            raise HTTPException(status_code=405, headers=headers)
-        await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)
 
 
 class APIWebSocketRoute(WebSocketRoute):

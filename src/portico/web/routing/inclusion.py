@@ -68,9 +68,10 @@ class IncludedRouter:
             **check_form_limits(options.get("form_limits")),
             **router.form_limits,
         }
-        self.removed: dict[int, BaseRoute] = {}  # routes that were taken out of the including router's list
-        self.shown: list[BaseRoute] = []
-        self._made: dict[int, tuple[BaseRoute, BaseRoute]] = {}
+        self.shown: list[BaseRoute] = []  # effective routes
+        # By the identities of the router's routes:
+        self.removed: dict[int, BaseRoute] = {}  # those that were taken out of the including router's list
+        self._made: dict[int, tuple[BaseRoute, BaseRoute]] = {}  # each, and its effective route
         self._made_frontends: dict[int, tuple[FrontendRoute, FrontendRoute]] = {}
         self.has_params = bool(Template(self.prefix).param_convertors)
 
@@ -108,7 +109,7 @@ class IncludedRouter:
             case APIRoute():
                 return effective(route, self._operation(route))
             case APIWebSocketRoute():
-                return effective(route, self._websocket(route))
+                return effective(route, self._typed(route))
             case Route():
                 values = self._location(route.path) | {"app": self._around(route.app), "methods": route.methods}
                 return effective(route, values | {"endpoint": route.endpoint})
@@ -142,12 +143,9 @@ class IncludedRouter:
         return [] if layers is None else [layers]
 
     def _operation(self, route: APIRoute) -> dict[str, Any]:
-        values = self._location(route.path)
-        dependencies = [*self.dependencies, *route.dependencies]
-        for name in ("name", "endpoint", "methods", "summary", "description", "operation_id"):
+        values = self._typed(route)
+        for name in ("methods", "summary", "description", "operation_id"):
             values[name] = getattr(route, name)
-        values["dependencies"] = dependencies
-        values["dependant"] = self._dependant(route, values["path_format"], dependencies)
         values["tags"] = [*self.tags, *route.tags]
         values["responses"] = self.responses | route.responses
         values["callbacks"] = [*self.callbacks, *(route.callbacks or ())]
@@ -166,11 +164,9 @@ class IncludedRouter:
         )
         values["max_body_size"] = first_not_none(route.max_body_size, self.max_body_size)
         values["form_limits"] = {**self.form_limits, **route.form_limits}
-        values["dependency_overrides_provider"] = self.provider or route.dependency_overrides_provider
-        values["layers"] = [*route.layers, *self._layers()]
         return values
 
-    def _websocket(self, route: APIWebSocketRoute) -> dict[str, Any]:
+    def _typed(self, route: APIRoute | APIWebSocketRoute) -> dict[str, Any]:
         values = self._location(route.path)
         dependencies = [*self.dependencies, *route.dependencies]
         values["name"] = route.name

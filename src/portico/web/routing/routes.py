@@ -242,10 +242,12 @@ class Route(PathRoute):
 
     @leads_to_app
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self.methods or scope["method"] in self.methods:
+        methods = self.methods
+        if not methods or scope["method"] in methods or (scope["method"] == "HEAD" and self.answers_head):
             await self.app(scope, receive, send)
             return
-        headers = {"Allow": ", ".join(sorted(self.methods))}
+        allowed = methods | {"HEAD"} if self.answers_head else methods
+        headers = {"Allow": ", ".join(sorted(allowed))}
         if "app" in scope:
             raise HTTPException(status_code=405, headers=headers)
         await PlainTextResponse("Method Not Allowed", status_code=405, headers=headers)(scope, receive, send)

@@ -79,9 +79,12 @@ class RouteView(RouteList):
     def follow(self) -> None:
         """Make the entries those that the list is worked out of as somebody has changed it.
 
-        A router whose routes are no longer together keeps its place for what is added to it later, while each of those
-        that it has now becomes an entry of its own. One whose routes were all taken out is gone.
+        An included router whose routes are still together stays one entry, without those that were taken out. If they
+        are no longer together, each becomes an entry of its own, and the router stays after the last of them for what
+        is added to it later. If all were taken out, it is gone. One that showed nothing stays after the entry that
+        it came after.
         """
+        # By identity, since routes that are alike are equal.
         owners = {id(route): included for included in self.included for route in included.shown}
         places: dict[IncludedRouter, list[int]] = {included: [] for included in self.included}
         for place, route in enumerate(self):
