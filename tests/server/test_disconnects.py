@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tests.served import served
 
 from portico.asgi import ClientDisconnected, means_disconnected
-from tests.served import served
 
 APP = """
 import asyncio

@@ -33,7 +33,7 @@ NO_FIELD = (
     "request, with Annotated[..., Depends(...)]"
 )
 NO_RESULT = (
-    "{name!r} would be of the type {type_!r}, which is not a valid Pydantic field type: return and annotate a type that "
+    "{name!r} would be of the type {type_!r}, which is no valid Pydantic field type: return and annotate a type that "
     "pydantic can serialise, such as a BaseModel or a dataclass; or give the decorator the parameter "
     "response_model=None, if the annotation is not meant to be a response model"
 )

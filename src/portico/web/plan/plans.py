@@ -88,7 +88,7 @@ class Plan:
             await _place(self.body, frame)
 
     def read_endpoint_in_thread(self, frame: Frame) -> None:
-        """Do what `read_endpoint` does, in the thread that this runs in; not for forms, which may have files to read."""
+        """Do what `read_endpoint` does, in the thread that this runs in; not for forms, which may have files."""
         call_in_thread(frame, self.beside_endpoint)
         self.endpoint.read(frame)
         if self.body is not None:
