@@ -32,7 +32,7 @@ def means_disconnected(error: BaseException | None) -> bool:
     """
     if isinstance(error, BaseExceptionGroup):
         return all(means_disconnected(one) for one in error.exceptions)
-    if type(error).__name__ == "ClientDisconnect":
+    if error is not None and type(error).__name__ == "ClientDisconnect":
         error = error.__cause__ or error.__context__
     return isinstance(error, ClientDisconnected)
 
