@@ -25,6 +25,7 @@ from portico.web.middleware.base import BaseHTTPMiddleware
 from portico.web.params import Depends
 from portico.web.plan.appscope import AppDependencies
 from portico.web.plan.forms import FormLimits
+from portico.web.plan.peers import refuse_handlers
 from portico.web.plan.plans import overridden
 from portico.web.plan.signature import get_dependant
 from portico.web.responses import Response
@@ -247,6 +248,7 @@ class Portico(Operations, Application):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return the application's layers around its router."""
+        refuse_handlers(self.exception_handlers)
         app = super().build_middleware_stack()
         return RootPath(app, self.root_path) if self.root_path else app
 

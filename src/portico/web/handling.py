@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ASGIApp, Message, Receive, Scope, Send
 from portico.web.concurrency import is_async_callable, run_in_threadpool
-from portico.web.exceptions import DefinitionError, HTTPException, WebSocketException
+from portico.web.exceptions import HTTPException, WebSocketException
 
 if TYPE_CHECKING:
     from portico.web.requests import Request
@@ -16,7 +16,6 @@ ExceptionHandlers = dict[Any, Callable[..., Any]]
 StatusHandlers = dict[int, Callable[..., Any]]
 
 POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011  # RFC 6455 section 7.4.1
-OWN_ERRORS = ("RequestValidationError", "WebSocketRequestValidationError", "ResponseValidationError")
 HANDLERS_SCOPE_KEY = "portico.exception_handlers"
 
 
@@ -70,16 +69,6 @@ def _status(error: Exception) -> int | None:
 
 def _is_called(name: str, family: tuple[type, ...]) -> bool:
     return any(kind.__name__ == name for kind in family)
-
-
-def _refuse_never_raised(kind: type[Exception]) -> None:
-    """Raise if a handler is for what only the framework raises, in a class of that name which is not ours."""
-    name = kind.__name__
-    if name in OWN_ERRORS and kind.__module__ == "fastapi.exceptions":
-        raise DefinitionError(
-            f"An exception handler is for the {name} of {kind.__module__}, which is never raised here: import {name} "
-            "from portico.web.exceptions"
-        )
 
 
 async def answered(
@@ -161,7 +150,6 @@ class HandledExceptions:
         if isinstance(exc_class_or_status_code, int):
             self._status_handlers[exc_class_or_status_code] = handler
         elif isinstance(exc_class_or_status_code, type) and issubclass(exc_class_or_status_code, Exception):
-            _refuse_never_raised(exc_class_or_status_code)
             self._exception_handlers[exc_class_or_status_code] = handler
         else:
             raise TypeError(

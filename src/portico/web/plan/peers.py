@@ -6,12 +6,15 @@ go unnoticed, so it is refused.
 """
 
 import sys
+from collections.abc import Iterable
 from typing import Any, get_args
 
 from portico.web import params
+from portico.web.exceptions import DefinitionError
 from portico.web.responses import Response
 
 PEERS = ("starlette", "fastapi")
+OWN_ERRORS = ("RequestValidationError", "WebSocketRequestValidationError", "ResponseValidationError")
 DECLARATIONS = frozenset(("Depends", "Security", "Path", "Query", "Header", "Cookie", "Body", "Form", "File", "Param"))
 
 
@@ -23,6 +26,16 @@ def refuse_declaration(name: str, *declarations: object) -> None:
             raise params.ParameterError(
                 f"{name} is declared with the {kind.__name__} of {kind.__module__}, which says nothing here: import "
                 f"{kind.__name__} from portico.web"
+            )
+
+
+def refuse_handlers(handlers: Iterable[object]) -> None:
+    """Raise if an exception handler is for one of the peer's errors that only its own validation raises."""
+    for kind in handlers:
+        if isinstance(kind, type) and kind.__name__ in OWN_ERRORS and _is_theirs(kind):
+            raise DefinitionError(
+                f"An exception handler is for the {kind.__name__} of {kind.__module__}, which is never raised here: "
+                f"import {kind.__name__} from portico.web.exceptions"
             )
 
 

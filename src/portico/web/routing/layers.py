@@ -8,6 +8,7 @@ from portico.web.errorformats import ErrorFormat
 from portico.web.handling import HandledExceptions
 from portico.web.middleware import Middleware, wrapped
 from portico.web.plan.forms import FORM_LIMITS_KEY, FormLimits
+from portico.web.plan.peers import refuse_handlers
 
 
 class RouterLayers:
@@ -31,6 +32,7 @@ class RouterLayers:
         self.key = f"portico.router.{id(self)}"
         app: ASGIApp = self._go_on
         if exception_handlers:
+            refuse_handlers(exception_handlers)
             app = HandledExceptions(app, exception_handlers)
         self.stack = wrapped(app, middleware)
 
