@@ -226,6 +226,6 @@ def test_something_must_be_named() -> None:
 @pytest.mark.process
 def test_it_is_a_command_of_its_own(nowhere: Path) -> None:
     (nowhere / "own_app.py").write_text(APP)
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    env = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src")))}
     done = subprocess.run([*PORTICO, "routes", "own_app:app"], env=env, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1] == "GET,HEAD  /                home   own_app:home"
