@@ -69,7 +69,8 @@ def test_the_cookie_has_every_attribute_that_is_asked_for():
 @pytest.mark.parametrize(
     "change",
     [
-        lambda cookie: cookie[:-1] + ("A" if cookie[-1] != "A" else "B"),
+        # Not the last letter of the signature, of whose bits some mean nothing.
+        lambda cookie: cookie[:-2] + ("A" if cookie[-2] != "A" else "B") + cookie[-1],
         lambda cookie: cookie.replace("=", "=x", 1),
         lambda cookie: cookie.rpartition(".")[0],
         lambda cookie: "session=",
