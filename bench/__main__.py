@@ -3,7 +3,7 @@
 Servers run on CPU 0, the load on CPU 1, in interleaved rounds; the figures are medians of CPU microseconds of the
 whole server per request or message, and a ratio over 1 says how many times more a column needs than the first. Rows
 whose names begin with "web", and those about what is typed, measure a framework on a server: `--pairs "portico.web on
-portico,fastapi on uvicorn"`.
+portico,fastapi on uvicorn"`. Rows whose names begin with "wsgi" have servers of WSGI as columns.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import frameworks, loads
+from bench import frameworks, loads, wsgi
 from bench.loads import Row
 from bench.servers import COMMANDS
 from bench.sites import fill
@@ -25,7 +25,7 @@ from bench.table import print_cells
 
 
 def main() -> None:
-    rows = [*loads.ROWS, *frameworks.ROWS, *frameworks.TYPED_ROWS]
+    rows = [*loads.ROWS, *wsgi.ROWS, *frameworks.ROWS, *frameworks.TYPED_ROWS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rows", default=",".join(rows), help=f"of {', '.join(rows)}")
     parser.add_argument("--peers", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
@@ -52,6 +52,7 @@ def main() -> None:
         os.environ["BENCH_FILES"] = files
         for known, columns in (
             (loads.ROWS, names),
+            (wsgi.ROWS, [name for name in wsgi.COMMANDS if installed(name.partition(" ")[0])]),
             (frameworks.ROWS, pairs),
             (frameworks.TYPED_ROWS, typed_pairs),
         ):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from bench.servers import command, compiled, cpu_seconds, free_port, rss_bytes, served
+from bench.servers import COMMANDS, command, compiled, cpu_seconds, free_port, rss_bytes, served
 
 UPLOAD = 'wrk.method = "POST"\nwrk.body = string.rep("x", 262144)\n'
 IDLE = 5000
@@ -29,13 +29,14 @@ class Row:
     """Bytes in a message, for a second line that says how many pass in a second of CPU time."""
 
 
-def wrk(port: int, seconds: float, script: str, path: str = "/") -> int:
+def wrk(port: int, seconds: float, script: str, path: str = "/", cpus: str = "1") -> int:
     """Run wrk and return the number of requests; anything but 2xx answers is an error."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
         arguments = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", file.name, f"http://127.0.0.1:{port}{path}"]
-        output = subprocess.run([*LOAD, *arguments], capture_output=True, text=True, check=True).stdout
+        command_line = ["taskset", "-c", cpus, *arguments]
+        output = subprocess.run(command_line, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(output)
     found = re.search(r"(\d+) requests in", output)
@@ -46,7 +47,18 @@ def wrk(port: int, seconds: float, script: str, path: str = "/") -> int:
 def http(name: str, seconds: float, *, app: str, access_log: bool = False, script: str = "", path: str = "/") -> float:
     """Return CPU microseconds per request."""
     port = free_port()
-    with served(command(name, app, port, access_log=access_log), port) as pid:
+    return request_cost(command(name, app, port, access_log=access_log), port, seconds, script=script, path=path)
+
+
+def http_with_metrics(name: str, seconds: float) -> float:
+    """Return CPU microseconds per request while the server counts them for Prometheus."""
+    port = free_port()
+    return request_cost([*command(name, "plaintext", port), *METRICS[name].format(free_port()).split()], port, seconds)
+
+
+def request_cost(arguments: list[str], port: int, seconds: float, *, script: str = "", path: str = "/") -> float:
+    """Return CPU microseconds per request of the server that the command line starts."""
+    with served(arguments, port) as pid:
         wrk(port, 1, script, path)
         before = cpu_seconds(pid)
         requests = wrk(port, seconds, script, path)
@@ -141,11 +153,13 @@ REQUEST = "CPU us a request"
 MESSAGE = "CPU us a message"
 CONNECTION = "bytes a connection"
 NO_WEBSOCKET = ("C loop", "fastpysgi")
+METRICS = {"portico": "--metrics 127.0.0.1:{}", "granian": "--metrics --metrics-port {}"}
 NO_DEFLATE = (*NO_WEBSOCKET, "granian", "gunicorn")
 echo = partial(websocket, app="websocket_echo")
 ROWS = {
     "plaintext": Row(partial(http, app="plaintext"), REQUEST, skipped=()),
     "access log": Row(partial(http, app="plaintext", access_log=True), REQUEST),
+    "metrics": Row(http_with_metrics, REQUEST, tuple(set(COMMANDS) - set(METRICS))),
     "100 KB body": Row(partial(http, app="large"), REQUEST),
     "stream": Row(partial(http, app="stream"), REQUEST),
     "upload": Row(partial(http, app="upload", script=UPLOAD), REQUEST),

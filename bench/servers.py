@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -34,10 +34,17 @@ def free_port() -> int:
 
 
 def command(
-    name: str, app: str, port: int, *, access_log: bool = False, websocket: bool = False, python: str = sys.executable
+    name: str,
+    app: str,
+    port: int,
+    *,
+    commands: Mapping[str, str] = COMMANDS,
+    access_log: bool = False,
+    websocket: bool = False,
+    python: str = sys.executable,
 ) -> list[str]:
     """Return the command line that serves `app`: a name in `bench.apps`, or `module:name`."""
-    text = COMMANDS[name].replace("{log:--no-access-log}", "" if access_log else "--no-access-log")
+    text = commands[name].replace("{log:--no-access-log}", "" if access_log else "--no-access-log")
     return text.format(
         python=python,
         app=app if ":" in app else f"bench.apps:{app}",
@@ -58,11 +65,11 @@ def compiled(name: str) -> str:
 
 
 @contextlib.contextmanager
-def served(arguments: list[str], port: int) -> Iterator[int]:
-    """Run a server on CPU 0 until the block is left; yields its process id once it answers."""
+def served(arguments: list[str], port: int, *, cpus: str = "0") -> Iterator[int]:
+    """Run a server on CPU 0, or those named, until the block is left; yields its process id once it answers."""
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            ["taskset", "-c", "0", *arguments], stdout=output, stderr=output, start_new_session=True, cwd=HERE.parent
+            ["taskset", "-c", cpus, *arguments], stdout=output, stderr=output, start_new_session=True, cwd=HERE.parent
         )
         try:
             deadline = time.monotonic() + 20

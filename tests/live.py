@@ -19,7 +19,7 @@ from typing import Any
 
 from portico.asgi import ASGIApp, Receive, Scope, Send
 from portico.server.config import Config
-from portico.server.worker import Server
+from portico.server.server import Server
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
 if find_spec("uvloop"):

@@ -1,14 +1,13 @@
 """A real `portico run` in a process of its own, as a user would start it, and an httpx client that asks it.
 
-Whatever the server prints is kept; leaving the block stops it with SIGINT and expects exit status 0.
+Whatever the server prints is kept; leaving the block stops it with SIGINT and expects exit status 0. One process does it
+all, which is there in half the time, unless a test asks for the supervisor that a user has.
 """
 
-import os
 import queue
 import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,14 +15,10 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+from tests.children import PORTICO, ROOT, environment
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNNING = re.compile(r"Portico running on (http://\S+) \(Press CTRL\+C to quit\)")
 START_S, STOP_S = 30, 20
-
-# The hook that prefers the sources to the compiled modules has to be there before Portico is imported.
-PURE = ("-c", "import runpy, tests.conftest; runpy.run_module('portico', run_name='__main__', alter_sys=True)")
-PORTICO = [sys.executable, *(PURE if os.environ.get("PORTICO_PURE") == "1" else ("-m", "portico"))]
 
 
 class Served:
@@ -82,15 +77,15 @@ class Served:
 
 
 @contextmanager
-def served(app: str, *options: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> Iterator[Served]:
+def served(
+    app: str, *options: str, supervised: bool = False, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Iterator[Served]:
     """Serve `app` on a free port; leaving the block stops the server and expects a clean exit."""
-    # A developer's own settings must not change what is tested.
-    kept = {name: value for name, value in os.environ.items() if name == "PORTICO_PURE" or name[:8] != "PORTICO_"}
-    path = os.pathsep.join((str(ROOT), str(ROOT / "src")))
+    alone = () if supervised else ("--no-supervise",)
     process = subprocess.Popen(
-        [*PORTICO, "run", app, "--port", "0", *options],
+        [*PORTICO, "run", app, "--port", "0", *alone, *options],
         cwd=cwd,
-        env=kept | {"PYTHONUNBUFFERED": "1", "PYTHONPATH": path} | dict(env or {}),
+        env=environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount as StarletteMount
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import WebSocketRoute as StarletteWebSocketRoute
-from tests.served import PORTICO, ROOT
+from tests.children import PORTICO, environment
 
 from portico.cli import portico
 from portico.cli.routes import NoRoutesError, Row, table
@@ -226,6 +226,7 @@ def test_something_must_be_named() -> None:
 @pytest.mark.process
 def test_it_is_a_command_of_its_own(nowhere: Path) -> None:
     (nowhere / "own_app.py").write_text(APP)
-    env = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src")))}
-    done = subprocess.run([*PORTICO, "routes", "own_app:app"], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [*PORTICO, "routes", "own_app:app"], env=environment(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.splitlines()[1] == "GET,HEAD  /                home   own_app:home"

@@ -12,7 +12,8 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
-from tests.served import PORTICO, ROOT, served
+from tests.children import PORTICO, environment
+from tests.served import served
 
 from portico import __version__
 from portico.cli import portico
@@ -213,10 +214,9 @@ async def app(scope, receive, send):
 
 
 def portico_process(*args: str, env: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
-    path = os.pathsep.join((str(ROOT), str(ROOT / "src")))
     return subprocess.run(
         [*PORTICO, *args],
-        env=os.environ | {"PYTHONPATH": path} | dict(env or {}),
+        env=environment(env),
         capture_output=True,
         text=True,
         timeout=30,
@@ -239,9 +239,8 @@ def test_an_application_is_served_with_settings_from_everywhere(nowhere: Path) -
 @pytest.mark.process
 def test_run_may_be_left_out(nowhere: Path) -> None:
     (nowhere / "hello.py").write_text(HELLO)
-    path = os.pathsep.join((str(ROOT), str(ROOT / "src")))
     command = [*PORTICO, "--bind", "127.0.0.1:0", "hello:app"]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in process.stderr:
             if "Portico running on" in line:
@@ -289,6 +288,5 @@ def test_a_busy_address_is_a_short_message(nowhere: Path) -> None:
 
 @pytest.mark.process
 def test_click_is_for_the_command_line_only() -> None:
-    code = "import sys, portico.server.worker; sys.exit('click' in sys.modules or 'tomllib' in sys.modules)"
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
-    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
+    code = "import sys, portico.server.server; sys.exit('click' in sys.modules or 'tomllib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0

@@ -26,7 +26,7 @@ HANDSHAKE = (
 
 @pytest.fixture
 def chat() -> Iterator[Served]:
-    with served(APP) as server:
+    with served(APP, supervised=True) as server:
         yield server
 
 

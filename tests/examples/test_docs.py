@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.served import PORTICO, ROOT, served
+from tests.children import PORTICO, PYTHONPATH, ROOT, environment
+from tests.served import served
 
 pytestmark = pytest.mark.process
 
@@ -20,9 +21,6 @@ NAMED = re.compile(r"# (\w+\.py)\n")  # a block that begins with a file's name i
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
 SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
-
-# The sources come first here too when they do in this process.
-RUN_FILE = "import runpy, sys, tests.conftest; runpy.run_path(sys.argv[1], run_name='__main__')"
 
 
 def python_blocks() -> dict[str, str]:
@@ -56,11 +54,11 @@ APPLICATIONS = [name for name, text in BLOCKS.items() if "async def app(" in tex
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_python_block_runs(block: str, tmp_path: Path) -> None:
     write_files(block, tmp_path)
-    path = os.pathsep.join(map(str, (tmp_path, ROOT, ROOT / "src")))
+    path = os.pathsep.join((str(tmp_path), PYTHONPATH))
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", RUN_FILE, "block.py"],
+        [sys.executable, "-W", "error", "block.py"],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": path, "no_proxy": "*"},
+        env=environment({"PYTHONPATH": path, "no_proxy": "*"}),
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,9 +100,8 @@ def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> Non
 )
 def test_every_option_that_a_page_names_exists(name: str) -> None:
     command = [*PORTICO, "run", "--help"]
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src")))}
     help_text = subprocess.run(
-        command, env=env, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+        command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     ).stdout
     lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("$ curl")]
     named = set(OPTION.findall("\n".join(lines)))

@@ -12,19 +12,19 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def body() -> Iterator[Served]:
-    with served("examples.body:app") as server:
+    with served("examples.body:app", supervised=True) as server:
         yield server
 
 
 def test_hello_answers_with_one_body() -> None:
-    with served("examples.hello:app") as server:
+    with served("examples.hello:app", supervised=True) as server:
         answer = server.client.get("/")
     assert (answer.status_code, answer.text) == (200, "Hello from Portico!\n")
     assert answer.headers["content-length"] == "20"
 
 
 def test_hello_logs_the_lines_an_operator_expects() -> None:
-    with served("examples.hello:app") as server:
+    with served("examples.hello:app", supervised=True) as server:
         server.client.get("/logged?yes=1")
     for line in ("Started server process", "Waiting for application startup", "Portico running on", "/logged?yes=1"):
         assert line in server.log
@@ -33,7 +33,7 @@ def test_hello_logs_the_lines_an_operator_expects() -> None:
 
 @pytest.mark.parametrize("directory", [("--app-dir", "examples"), ()])
 def test_an_example_is_found_by_package_or_by_directory(directory: tuple[str, ...]) -> None:
-    with served("hello:app" if directory else "examples.hello:app", *directory) as server:
+    with served("hello:app" if directory else "examples.hello:app", *directory, supervised=True) as server:
         assert server.client.get("/").status_code == 200
 
 
@@ -61,7 +61,7 @@ def test_body_counts_what_comes_byte_by_byte(body: Served) -> None:
 
 
 def test_stream_arrives_in_pieces() -> None:
-    with served("examples.stream:app") as server, server.client.stream("GET", "/") as answer:
+    with served("examples.stream:app", supervised=True) as server, server.client.stream("GET", "/") as answer:
         assert answer.headers["transfer-encoding"] == "chunked"
         pieces = list(answer.iter_raw())
     assert b"".join(pieces) == b"".join(b"piece %d\n" % number for number in range(1, 6))
@@ -69,7 +69,7 @@ def test_stream_arrives_in_pieces() -> None:
 
 
 def test_lifespan_opens_a_resource_serves_from_it_and_closes_it() -> None:
-    with served("examples.lifespan:app") as server:
+    with served("examples.lifespan:app", supervised=True) as server:
         assert "database opened" in server.log
         assert [server.client.get(path).text for path in ("/a", "/b", "/a")] == [
             "visit 1 to /a\n",

@@ -27,7 +27,7 @@ def notes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
     else:  # where an event stream learns with its next event that the client has gone
         app = f"{on_fastapi(tmp_path)}:app"
         options = ["--app-dir", str(tmp_path), "--timeout-graceful-shutdown", "0.1"]
-    with served(app, *options, env=env) as server:
+    with served(app, *options, env=env, supervised=True) as server:
         yield server
     assert "Traceback" not in server.log
 

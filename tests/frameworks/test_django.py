@@ -10,7 +10,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served("tests.frameworks.django_app:app", "--header", "x-served-by:portico") as server:
+    with served("tests.frameworks.django_app:app", "--header", "x-served-by:portico", supervised=True) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ GUARDED = "tests.frameworks.django_websocket_app:guarded"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served(APP) as server:
+    with served(APP, supervised=True) as server:
         yield server
 
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served("tests.frameworks.fastapi_app:app") as server:
+    with served("tests.frameworks.fastapi_app:app", supervised=True) as server:
         yield server
 
 

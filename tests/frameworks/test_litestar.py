@@ -12,7 +12,7 @@ APP = "tests.frameworks.litestar_app:app"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served(APP) as server:
+    with served(APP, supervised=True) as server:
         yield server
 
 

@@ -27,7 +27,7 @@ from portico.web.testclient import TestClient
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served("tests.frameworks.packaged_app:app") as server:
+    with served("tests.frameworks.packaged_app:app", supervised=True) as server:
         yield server
 
 

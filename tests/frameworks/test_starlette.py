@@ -16,7 +16,7 @@ SOURCE = (Path(__file__).parent / "starlette_app.py").read_bytes()
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served(APP) as server:
+    with served(APP, supervised=True) as server:
         yield server
 
 

@@ -16,7 +16,7 @@ APP = "tests.frameworks.starlette_websocket_app:app"
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Served]:
-    with served(APP) as server:
+    with served(APP, supervised=True) as server:
         yield server
 
 

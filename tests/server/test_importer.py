@@ -265,7 +265,9 @@ def test_the_marks_of_asgiref_are_believed() -> None:
         adapt(marked, "auto")
 
 
-@pytest.mark.parametrize(("app", "says"), [({}, "is no application: a callable"), (lambda a, b: 0, "scope, receive")])
+@pytest.mark.parametrize(
+    ("app", "says"), [({}, "is no application: a callable"), (lambda a, b, c, d: 0, "scope, receive")]
+)
 def test_what_cannot_be_called_so_is_refused(app: Any, says: str) -> None:
     with pytest.raises(AppImportError, match=re.escape(says)):
         adapt(app, "auto")

@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.children import environment
 
 from portico.server.config import Config, ConfigError
 from portico.server.logs import configure
@@ -184,5 +184,4 @@ def test_without_pyyaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_logging_config_is_imported_only_where_it_is_needed() -> None:
     code = "import sys, portico.server.logs; sys.exit('logging.config' in sys.modules)"
-    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    assert subprocess.run([sys.executable, "-c", code], env=env, check=False).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 0

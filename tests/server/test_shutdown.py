@@ -1,7 +1,6 @@
 """Stopping: in process by leaving the block, in a real process by SIGINT and SIGTERM; and starts that fail."""
 
 import asyncio
-import os
 import queue
 import re
 import signal
@@ -15,17 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.children import environment
 from tests.live import LOOPS, Live, Wire, live, reply
 
 from portico.asgi import Receive, Scope, Send
 
-TESTS = Path(__file__).parents[1]
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 HOLD = b"POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
 
 PROGRAM = """
-import runpy, sys
-runpy.run_path({conftest!r})  # the child runs the same build as the tests
+import sys
 import portico
 
 async def app(scope, receive, send):
@@ -61,12 +59,12 @@ class Process:
     def __init__(self, folder: Path, app: str, **settings: Any) -> None:
         program = folder / "program.py"
         body = textwrap.indent(textwrap.dedent(app).strip("\n"), "    ")
-        program.write_text(PROGRAM.format(conftest=str(TESTS / "conftest.py"), app=body, settings=settings))
+        program.write_text(PROGRAM.format(app=body, settings=settings))
         self.process = subprocess.Popen(
             [sys.executable, "-u", str(program)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            env=environment(),
             start_new_session=True,
         )
         assert self.process.stdout is not None
@@ -275,10 +273,10 @@ def test_leaving_the_block_closes_idle_connections() -> None:
         assert wire.rest() == b""
 
 
-@pytest.mark.skipif("uvloop" not in LOOPS, reason="asyncio itself loses such a connection")
+@pytest.mark.parametrize("on", LOOPS)
 @pytest.mark.parametrize("rounds", range(4))
 def test_a_connection_that_comes_as_the_stop_begins_does_not_hold_it_up(
-    rounds: int, caplog: pytest.LogCaptureFixture
+    rounds: int, on: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Accepted, and not yet known to the server when it closes those that are idle."""
 
@@ -292,7 +290,7 @@ def test_a_connection_that_comes_as_the_stop_begins_does_not_hold_it_up(
         await server.server.shutdown()
         return clients
 
-    with live(app, on="uvloop", timeout_graceful_shutdown=0.5) as server:
+    with live(app, on=on, timeout_graceful_shutdown=0.5) as server:
         for client in asyncio.run_coroutine_threadsafe(connect_and_stop(server), server.loop).result(10):
             client.close()
     assert "took too long" not in caplog.text

@@ -1,13 +1,13 @@
 """What an import of the framework brings with it: nothing optional, nothing of the server, nothing slow to load."""
 
 import importlib
-import os
 import pkgutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tests.children import environment
 
 import portico.web
 
@@ -32,11 +32,10 @@ EVERY_PROGRAM = (
 
 def imported(*modules: str) -> set[str]:
     """Return the names of all modules that a fresh interpreter has after importing `modules`."""
-    text = f"import sys, tests.conftest; import {', '.join(modules)}; print(*sys.modules)"
+    text = f"import sys; import {', '.join(modules)}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", text],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "src")))},
+        env=environment(),
         capture_output=True,
         text=True,
         check=True,

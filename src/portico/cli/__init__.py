@@ -1,8 +1,9 @@
-"""The command line: `portico run APP`, or `portico APP` for short; `portico routes APP`."""
+"""The command line: `portico run APP`, or `portico APP` for short; `portico dev [APP]`; `portico routes APP`."""
 
 import click
 
 from portico import __version__
+from portico.cli.dev import dev
 from portico.cli.routes import routes
 from portico.cli.run import run
 
@@ -28,6 +29,7 @@ def portico() -> None:
 
 
 portico.add_command(run)
+portico.add_command(dev)
 portico.add_command(routes)
 
 

@@ -15,7 +15,7 @@ import click
 
 from portico.asgi import PorticoError
 from portico.cli.run import WRONG_SETTINGS, flag, option
-from portico.server.config import SETTINGS, ConfigError, Given
+from portico.server.config import DEFAULTS, SETTINGS, ConfigError, Given
 from portico.server.importer import load
 from portico.server.sources import gather
 
@@ -166,7 +166,7 @@ def _parameters() -> list[click.Parameter]:
     config = click.Option(["--config", "config_file"], metavar="FILE", help="TOML file of settings.")
     return [
         click.Argument(["app"], required=False),
-        *(option(name, SETTINGS[name]) for name in CHOICES),
+        *(option(name, SETTINGS[name], DEFAULTS[name]) for name in CHOICES),
         config,
     ]
 

@@ -5,6 +5,7 @@ command line and of the other sources, are found at once.
 """
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -40,10 +41,9 @@ def flag(name: str, entry: Setting) -> str:
     return entry.flags[0] if entry.flags else "--" + name.replace("_", "-")
 
 
-def option(name: str, entry: Setting) -> click.Option:
+def option(name: str, entry: Setting, default: Any) -> click.Option:
     """Return the option of the setting, with its help and its default."""
-    default = DEFAULTS[name]
-    shown = "" if default in (None, (), "") else {True: "on", False: "off"}.get(default, default)
+    shown = "" if default in (None, (), "") else ("off", "on")[default] if isinstance(default, bool) else default
     text = entry.help + (f"  [{shown}]" if shown != "" else "")
     said = flag(name, entry)
     if isinstance(entry.kind, Switch) and not entry.kind.valued:
@@ -51,8 +51,10 @@ def option(name: str, entry: Setting) -> click.Option:
     return click.Option([said, *entry.flags[1:], name], multiple=entry.kind.many, metavar=entry.kind.metavar, help=text)
 
 
-def _parameters() -> list[click.Parameter]:
-    settings = [option(name, entry) for name, entry in SETTINGS.items() if name != "app"]
+def parameters(defaults: Mapping[str, Any] = DEFAULTS) -> list[click.Parameter]:
+    """Return the argument and the options of a command that serves; `defaults` are the values that its help shows."""
+    shown = DEFAULTS | dict(defaults)
+    settings = [option(name, entry, shown[name]) for name, entry in SETTINGS.items() if name != "app"]
     config = click.Option(
         ["--config", "config_file"],
         metavar="FILE",
@@ -62,41 +64,57 @@ def _parameters() -> list[click.Parameter]:
 
 
 def _serve(**said: Any) -> None:
-    """Serve APP, an ASGI application named as module:attribute (main:app).
+    """Serve APP, an ASGI or WSGI application named as module:attribute (main:app).
 
     Every option is a variable of the environment too (--log-level: PORTICO_LOG_LEVEL) and a key of the file
     (log_level). The command line beats the environment, which beats the file.
     """
+    raise click.exceptions.Exit(serve(said))
+
+
+def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> int:
+    """Serve as the options say, in the way of `beneath` where nobody says anything; return the exit status."""
+    directory = os.getcwd()
+
+    def read() -> tuple[Config, list[str]]:
+        os.chdir(directory)  # what was read before may have changed it
+        return read_settings(said, beneath)
+
     try:
-        config, warnings = read_settings(said)
+        config, warnings = read()
         from portico.server.logs import configure
 
         configure(config)
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"Error: {problem}", err=True)
-        raise click.exceptions.Exit(WRONG_SETTINGS) from None
+        return WRONG_SETTINGS
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
-    from portico.server.worker import Server
+    if config.supervise and os.name == "posix":
+        from portico.server.processes.supervisor import run as run_supervised
 
-    raise click.exceptions.Exit(Server(config).run())
+        return run_supervised(config, lambda: read()[0])
+    from portico.server.processes.alone import run as run_alone
+
+    return run_alone(config, exits=True)
 
 
-def read_settings(said: dict[str, Any]) -> tuple[Config, list[str]]:
-    """Return the settings, with the environment and the file behind the command line, and warnings.
+def read_settings(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> tuple[Config, list[str]]:
+    """Return the settings, with the environment, the file and `beneath` behind the command line, and warnings.
 
     Raises:
         ConfigError: with the problems of all sources.
     """
-    file = said.pop("config_file")
+    said = dict(said)
     given, warnings, problems = translate(said)
     for name, entry in SETTINGS.items():
         value = said[name]
         if value is not None and value != ():
             given[name] = Given(value, "APP" if name == "app" else flag(name, entry), is_text=isinstance(value, str))
     try:
-        config = gather(given, os.environ, file)
+        # A copy: what an env_file sets is for the workers, which read it themselves, each time anew.
+        config = gather(given, dict(os.environ), said["config_file"], beneath=beneath)
     except ConfigError as error:
         raise ConfigError(problems + error.problems) from None
     if problems:
@@ -104,4 +122,4 @@ def read_settings(said: dict[str, Any]) -> tuple[Config, list[str]]:
     return config, warnings
 
 
-run = Grouped("run", callback=_serve, params=_parameters(), help=_serve.__doc__)
+run = Grouped("run", callback=_serve, params=parameters(), help=_serve.__doc__)

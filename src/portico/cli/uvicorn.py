@@ -14,7 +14,6 @@ from portico.server.config import Given
 ONE_PARSER = "there is one HTTP/1.1 parser"
 NO_HTTP2 = "HTTP/2 is not built yet; HTTP/1.1 is served"
 ONE_CODEC = "there is one WebSocket implementation"
-NO_RELOAD = "there is no --reload yet"
 HEAD_SIZE = "h11_max_incomplete_event_size"
 WS_IMPLEMENTATIONS = ("websockets", "websockets-sansio", "wsproto")  # values of --ws
 
@@ -37,15 +36,6 @@ def _not_built(what: str, **more: Any) -> Foreign:
 FOREIGN = {
     "http": Foreign(ONE_PARSER, harmless=("auto", "httptools")),
     "http2": Foreign(NO_HTTP2, switch="--no-http2"),
-    "workers": _not_built("several worker processes are", harmless=("1",)),
-    "limit_max_requests": _not_built("restarting workers is"),
-    "limit_max_requests_jitter": Foreign("restarting workers is not built yet", harmless=("0",)),
-    "timeout_worker_healthcheck": Foreign("several worker processes are not built yet"),
-    "reload": _not_built("reloading is", switch="-"),
-    "reload_dir": Foreign(NO_RELOAD, many=True),
-    "reload_include": Foreign(NO_RELOAD, many=True),
-    "reload_exclude": Foreign(NO_RELOAD, many=True),
-    "reload_delay": Foreign(NO_RELOAD),
     "ssl_keyfile": _not_built("TLS is"),
     "ssl_keyfile_password": _not_built("TLS is"),
     "ssl_certfile": _not_built("TLS is"),

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from portico.server.config import Config
     from portico.server.embed import run, serve
-    from portico.server.worker import Server
+    from portico.server.server import Server
 
 __all__ = ["Config", "Server", "run", "serve"]
 
-_HOMES = {"Config": "config", "Server": "worker", "run": "embed", "serve": "embed"}
+_HOMES = {"Config": "config", "Server": "server", "run": "embed", "serve": "embed"}
 
 
 def __getattr__(name: str) -> Any:

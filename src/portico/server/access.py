@@ -28,7 +28,7 @@ CACHED_TARGET_BYTES = 128
 # What a full pipe may hold up; beyond it whole batches are dropped, for the loop must not wait for its log.
 BACKLOG_BYTES = 1 << 20
 
-FORMATS = ("common", "combined", "json")
+FORMATS = ("common", "combined", "json", "dev")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # A table lookup costs a third of formatting a number.
 _NUMBERS = tuple([str(number) for number in range(1000)])
@@ -42,13 +42,13 @@ class AccessLog:
 
     __slots__ = ("_combined", "_json_time", "_lines", "_prefixes", "_render", "_requests", "_sink", "_stamp", "pending")
 
-    def __init__(self, format: str, sink: Callable[[bytes], None]) -> None:
+    def __init__(self, format: str, sink: Callable[[bytes], None], *, colours: bool = False) -> None:
         problems = validate_format(format)
         if problems:
             raise ValueError("; ".join(problems))
         self._sink = sink
         self._combined = format == "combined"
-        self._render = None if format in ("common", "combined") else _renderer(format)
+        self._render = None if format in ("common", "combined") else _renderer(format, colours)
         self._lines: list[str] = []
         self._prefixes: dict[Client, str] = {}
         self._requests: dict[tuple[str, bytes, str], str] = {}
@@ -122,6 +122,16 @@ class AccessLog:
             self.pending = 0
             self._sink(batch)
 
+    def reopen(self) -> None:
+        """Write what is pending, and have the sink open its file anew, where it has one.
+
+        Raises:
+            OSError: the file cannot be opened; the old one is written to as before.
+        """
+        self.flush()
+        if isinstance(self._sink, FileSink):
+            self._sink.reopen()
+
     def _prefix(self, client: Client) -> str:
         if len(self._prefixes) >= CACHE_LIMIT:
             self._prefixes.clear()
@@ -171,7 +181,7 @@ class Entry:
 
 
 def validate_format(format: str) -> list[str]:
-    """Return what is wrong with a format: nothing for `common`, `combined`, `json` and good templates."""
+    """Return what is wrong with a format: nothing for the names in `FORMATS` and for good templates."""
     if format in FORMATS:
         return []
     problems = []
@@ -198,11 +208,12 @@ def validate_format(format: str) -> list[str]:
 class FileSink:
     """Write batches to a descriptor without ever raising; what a full pipe refuses is kept, within a bound."""
 
-    __slots__ = ("_backlog", "_fd", "_owned")
+    __slots__ = ("_backlog", "_fd", "_owned", "_path")
 
-    def __init__(self, fd: int, *, owned: bool = False) -> None:
+    def __init__(self, fd: int, *, owned: bool = False, path: str | None = None) -> None:
         self._fd = fd
         self._owned = owned
+        self._path = path
         self._backlog = b""
 
     def __call__(self, batch: bytes) -> None:
@@ -211,6 +222,15 @@ class FileSink:
             if self._backlog:
                 return
         self._write(self._backlog + batch if self._backlog else batch)
+
+    def reopen(self) -> None:
+        """Open the file anew, for the old one may have been moved; raises OSError, and keeps the old one then."""
+        if self._path is None:
+            return
+        fd = _open(self._path)
+        self.close()
+        self._fd = fd
+        self._owned = True
 
     def close(self) -> None:
         """Try once more to write what is left, and close the file if it was opened for this sink."""
@@ -242,7 +262,13 @@ def open_sink(path: str | None) -> FileSink:
     """
     if path is None or path == "-":
         return FileSink(1)
-    return FileSink(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644), owned=True)
+    path = os.path.abspath(path)
+    return FileSink(_open(path), owned=True, path=path)
+
+
+def _open(path: str) -> int:
+    # Not blocking, so that a pipe that nobody reads is an error and not an endless wait.
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NONBLOCK", 0), 0o644)
 
 
 def logger_sink(logger: "logging.Logger") -> Callable[[bytes], None]:
@@ -327,9 +353,13 @@ ATOMS: dict[str, Part] = {
 }
 
 
-def _renderer(format: str) -> Part:
+def _renderer(format: str, colours: bool) -> Part:
     if format == "json":
         return _json_renderer()
+    if format == "dev":
+        from portico.server.devlog import renderer
+
+        return renderer(colours)
     literals = []
     parts = []
     at = 0

@@ -10,29 +10,36 @@ from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError
 from portico.server.values import (
+    Account,
+    Address,
     Application,
     Binds,
+    Bytes,
     Choice,
     Fields,
     Kind,
     LogConfig,
     Mode,
+    Names,
     Networks,
     Origins,
     Seconds,
     Switch,
     Text,
     Whole,
+    Workers,
     access_format,
     existing_directory,
     existing_file,
     mount_path,
+    url_path,
     writable_file,
 )
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 APP, LISTENING, HTTP, WEBSOCKET = "Application", "Listening", "HTTP", "WebSocket"
 LIMITS, LOGGING = "Limits and timeouts", "Logging"
+PROCESSES, RELOADING, MONITORING = "Processes", "Reloading", "Monitoring"
 
 
 class ConfigError(PorticoError):
@@ -106,8 +113,9 @@ class Config:
         optional=True,
     )
     interface: str = _setting(
-        "auto", Choice("auto", "asgi3", "asgi2"), APP, "How the application is called; auto finds out."
+        "auto", Choice("auto", "asgi3", "asgi2", "wsgi"), APP, "How the application is called; auto finds out."
     )
+    threads: int = _setting(16, Whole(1, 10000), APP, "Threads in which a WSGI application runs, in each worker.")
     lifespan: str = _setting(
         "auto", Choice("auto", "on", "off"), APP, "Run the application's startup and shutdown; auto: if it has them."
     )
@@ -122,6 +130,12 @@ class Config:
         Choice("auto", "asyncio", "uvloop", path=True),
         APP,
         "Event loop: auto (uvloop where it is installed), asyncio, uvloop, or where to import a loop factory from.",
+    )
+    debug: bool = _setting(
+        False,
+        Switch(),
+        APP,
+        "Show pages with tracebacks where the application fails: never where strangers can see it.",
     )
 
     host: str = _setting("127.0.0.1", Text("HOST"), LISTENING, "Address to listen on; empty is every interface.")
@@ -142,6 +156,157 @@ class Config:
     )
     backlog: int = _setting(
         2048, Whole(1, 2**31 - 1), LISTENING, "Connections that the kernel holds until they are accepted."
+    )
+
+    workers: int = _setting(
+        1,
+        Workers(),
+        PROCESSES,
+        "Worker processes; auto is one for each processor that may be used; $WEB_CONCURRENCY replaces the default.",
+        flags=("--workers", "-w"),
+        variable="WEB_CONCURRENCY",
+    )
+    supervise: bool = _setting(
+        True,
+        Switch(),
+        PROCESSES,
+        "Have a supervisor start, watch and replace the workers; else one process does it all.",
+    )
+    preload: bool = _setting(
+        False,
+        Switch(),
+        PROCESSES,
+        "Import the application once and fork the workers from there, so that they share memory.",
+    )
+    timeout_worker_startup: float = _setting(
+        300.0, Seconds(0.1), PROCESSES, "Seconds for a worker to import the application and to run its startup."
+    )
+    timeout_worker_hang: float | None = _setting(
+        30.0,
+        Seconds(0),
+        PROCESSES,
+        "Seconds that a worker's event loop may be blocked until its stacks are logged and it is replaced; 0 is ever.",
+        optional=True,
+        flags=("--timeout-worker-hang", "--timeout-worker-healthcheck"),
+    )
+    limit_max_requests: int | None = _setting(
+        None,
+        Whole(1),
+        PROCESSES,
+        "Requests after which a worker is replaced.",
+        optional=True,
+        flags=("--limit-max-requests", "--max-requests"),
+    )
+    limit_max_requests_jitter: int = _setting(
+        0,
+        Whole(0),
+        PROCESSES,
+        "Up to so many requests more, by chance, so that the workers do not all go at once.",
+        flags=("--limit-max-requests-jitter", "--max-requests-jitter"),
+    )
+    limit_max_lifetime: float | None = _setting(
+        None, Seconds(1), PROCESSES, "Seconds after which a worker is replaced.", optional=True
+    )
+    limit_max_lifetime_jitter: float = _setting(0.0, Seconds(0), PROCESSES, "Up to so many seconds more, by chance.")
+    limit_max_rss: int | None = _setting(
+        None,
+        Bytes(1 << 20),
+        PROCESSES,
+        "Resident memory, such as 512M, above which a worker is replaced.",
+        optional=True,
+    )
+    shutdown_delay: float = _setting(
+        0.0,
+        Seconds(0),
+        PROCESSES,
+        "Seconds between being asked to stop and no longer accepting, for a load balancer to see that health fails.",
+    )
+    chdir: str = _setting(
+        "",
+        Text("DIRECTORY", existing_directory),
+        PROCESSES,
+        "Directory to change to before anything else is looked at.",
+    )
+    user: str | None = _setting(
+        None,
+        Account("user"),
+        PROCESSES,
+        "User, by name or number, that the workers run as.",
+        optional=True,
+        flags=("--user", "-u"),
+    )
+    group: str | None = _setting(
+        None,
+        Account("group"),
+        PROCESSES,
+        "Group that the workers run as; else the user's.",
+        optional=True,
+        flags=("--group", "-g"),
+    )
+    umask: int | None = _setting(
+        None,
+        Mode(),
+        PROCESSES,
+        "Mask of the permissions of new files, octal, such as 027.",
+        optional=True,
+        flags=("--umask", "-m"),
+    )
+    pid: str | None = _setting(
+        None,
+        Text("FILE"),
+        PROCESSES,
+        "File that the process number is written to.",
+        optional=True,
+        flags=("--pid", "-p"),
+    )
+    name: str | None = _setting(
+        None,
+        Text("NAME"),
+        PROCESSES,
+        "Name in the titles of the processes; else the application's.",
+        optional=True,
+        flags=("--name", "-n"),
+    )
+
+    reload: bool = _setting(False, Switch(), RELOADING, "Replace the workers when a source file changes.")
+    reload_dirs: tuple[str, ...] = _setting(
+        (),
+        Names("DIRECTORY", existing_directory),
+        RELOADING,
+        "Directory to watch; may be repeated. Else the current one.",
+        flags=("--reload-dir",),
+    )
+    reload_includes: tuple[str, ...] = _setting(
+        (),
+        Names("GLOB"),
+        RELOADING,
+        "Files to watch beside *.py, such as *.html or templates/**; may be repeated.",
+        flags=("--reload-include",),
+    )
+    reload_excludes: tuple[str, ...] = _setting(
+        (),
+        Names("GLOB"),
+        RELOADING,
+        "Files and directories not to watch; may be repeated.",
+        flags=("--reload-exclude",),
+    )
+    reload_delay: float = _setting(
+        0.25, Seconds(0.01), RELOADING, "Seconds without a change after which a reload begins."
+    )
+
+    health: str | None = _setting(
+        None,
+        Text("PATH", url_path),
+        MONITORING,
+        "Path, such as /healthz, that answers 200, and 503 once the worker is stopping.",
+        optional=True,
+    )
+    metrics: str | None = _setting(
+        None,
+        Address(),
+        MONITORING,
+        "Address for Prometheus and `portico top`, in the forms of bind, such as 127.0.0.1:9100.",
+        optional=True,
     )
 
     headers: tuple[tuple[str, str], ...] = _setting(
@@ -306,4 +471,10 @@ def _contradictions(values: Mapping[str, Any], labels: Mapping[str, str]) -> lis
     unix = values["uds"] is not None or any(text.startswith("unix:") for text in values["bind"])
     if values["uds_permissions"] is not None and not unix:
         problems.append(f"{label('uds_permissions')}: there is no unix socket; give one with uds or bind")
+    if not values["supervise"]:
+        for name in ("preload", "reload", "user", "group"):
+            if values[name]:
+                problems.append(f"{label(name)}: this is what the supervisor does; leave out {label('supervise')}")
+        if values["workers"] != 1:
+            problems.append(f"{label('workers')}: several need the supervisor; leave out {label('supervise')}")
     return problems

@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http1.reader import RequestReader
-from portico.codec.http1.writer import ResponseWriter, status_line
+from portico.codec.http1.writer import ResponseWriter, error_response, status_line
 from portico.codec.websocket.handshake import accept_value, is_handshake, read_handshake
 from portico.server.deadlines import NEVER
 from portico.server.exchange import Exchange
@@ -76,11 +76,12 @@ class Connection(Stream):
         """A client has connected."""
         service = self.service
         self.transport = transport
+        service.meter.open_connection()
         limit = service.limit_connections
         if limit and len(service.connections) >= limit and not service.shed():
             self.phase = CLOSING
             service.connections.add(self)
-            transport.write(self._error_head(503, b"retry-after: 1\r\n", b""))
+            self._write(error_response(503, service.defaults, b"retry-after: 1\r\n", b""))
             self._linger()
             return
         service.connections.add(self)
@@ -93,10 +94,10 @@ class Connection(Stream):
         elif name:
             server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
         self.scopes = Scopes(service, client, server, "http")
-        if service.stopping:  # it was accepted when the listener was already closing
-            self.close()
-            return
-        self._set_deadline(service.now + service.timeout_header)
+        patience = service.timeout_header
+        if service.stopping:  # it was accepted as the stop began: it is served, if it does not wait for long
+            patience = min(patience, service.timeout_keep_alive)
+        self._set_deadline(service.now + patience)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has gone."""
@@ -120,6 +121,7 @@ class Connection(Stream):
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come."""
+        self.service.meter.receive(len(data))
         phase = self.phase
         if phase == UPGRADED:
             self.session.feed(data)  # type: ignore[union-attr]
@@ -214,11 +216,14 @@ class Connection(Stream):
     def _begin(self, request: Request) -> None:
         service = self.service
         writer = self.writer
-        writer.expect(
-            request.method == "HEAD", request.http_version == "1.0", request.keep_alive and not service.stopping
-        )
+        writer.expect(request.method == "HEAD", request.http_version == "1.0", request.keep_alive)
         self.continue_due = request.expects_continue and request.has_body
-        if service.limit_concurrency and service.active >= service.limit_concurrency:
+        if (
+            service.limit_concurrency
+            and service.active >= service.limit_concurrency
+            and request.path not in service.probes  # who is busy is not ill
+        ):
+            service.meter.count_status(request.method, 503)
             self._answer(503, b"retry-after: 1\r\n", "Service Unavailable")
             return
         if request.upgrades is not None and service.websockets and is_handshake(request):
@@ -240,6 +245,7 @@ class Connection(Stream):
         offer = read_handshake(request, self.service.ws_per_message_deflate, self.service.ws_origins)
         if isinstance(offer, Fault):
             logger.debug("refused a WebSocket: %d %s", offer.status, offer.reason)
+            self.service.meter.count_status(request.method, offer.status)
             self._answer(offer.status, offer.fields, offer.reason)
             return
         scopes = self.scopes
@@ -270,7 +276,7 @@ class Connection(Stream):
         """The response is complete and the request was read to its end."""
         service = self.service
         self.exchange = None
-        if service.stopping or not self.writer.keep_alive:
+        if not self.writer.keep_alive:
             if self.reader.buffered():
                 self._linger()
             else:
@@ -301,27 +307,17 @@ class Connection(Stream):
             if not untouched:
                 self._linger()
                 return
+            exchange.status = fault.status
         else:
+            self.service.meter.count_status("", fault.status)
             self.writer.expect(False, False, False)
         self._answer(fault.status, fault.fields, fault.reason)
 
     def _answer(self, status: int, fields: bytes, text: str) -> None:
         body = b"" if self.writer.head_request else text.encode() + b"\n"
         if self.transport is not None:
-            self.transport.write(self._error_head(status, fields, body))
+            self._write(error_response(status, self.service.defaults, fields, body))
             self._linger()
-
-    def _error_head(self, status: int, fields: bytes, body: bytes) -> bytes:
-        return b"".join(
-            (
-                status_line(status),
-                self.service.defaults.lines,
-                fields,
-                b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-                % len(body),
-                body,
-            )
-        )
 
     # What the exchange calls
 
@@ -338,8 +334,8 @@ class Connection(Stream):
             refused = exchange.status >= 400 and exchange.request.content_length == -1
             if self.continue_due or refused or self.reader.left > MAX_DRAIN:
                 writer.keep_alive = False
-        if self.service.stopping:
-            writer.keep_alive = False
+        if self.service.stopping and not (self.reader.buffered() and self._body_done()):
+            writer.keep_alive = False  # it is the last one that has come
         return writer.head(length, trailers)
 
     def write_body(self, data: bytes, more: bool, first: bool, trailers: bool) -> None:
@@ -361,6 +357,7 @@ class Connection(Stream):
     def _write(self, data: bytes) -> None:
         if self.paused:
             self.unsent += len(data)  # so much is left where the peer takes nothing
+        self.service.meter.send(len(data))
         self.transport.write(data)
 
     def _write_all(self, parts: list[bytes]) -> None:
@@ -369,8 +366,10 @@ class Connection(Stream):
             for part in parts:
                 self._write(part)
             return
+        size = sum(map(len, parts))
         if self.paused:
-            self.unsent += sum(map(len, parts))
+            self.unsent += size
+        self.service.meter.send(size)
         self.transport.writelines(parts)
 
     def _sends_trailers(self) -> bool:
@@ -379,11 +378,11 @@ class Connection(Stream):
 
     def write_trailers(self, lines: list[bytes]) -> None:
         if self._sends_trailers():
-            self.transport.write(self.writer.end(lines))
+            self._write(self.writer.end(lines))
 
     def write_early_hints(self, lines: list[bytes]) -> None:
         if not self.writer.version_1_0:  # RFC 9110 §15.2: no 1xx to a client of HTTP/1.0
-            self.transport.write(b"".join((status_line(103), *lines, b"\r\n")))
+            self._write(b"".join((status_line(103), *lines, b"\r\n")))
 
     async def write_file(self, file: int, offset: int, count: int, more: bool, first: bool) -> None:
         writer = self.writer
@@ -393,14 +392,14 @@ class Connection(Stream):
         if chunked and count:
             parts.append(b"%x\r\n" % count)
         if parts:
-            self.transport.write(b"".join(parts))
+            self._write(b"".join(parts))
         if count:
             await send_file(self, file, offset, count)
         tail = b"\r\n" if chunked and count else b""
         if chunked and not more and not trailers:
             tail += b"0\r\n\r\n"
         if tail:
-            self.transport.write(tail)
+            self._write(tail)
         if self.paused:
             await self.drain()
 
@@ -412,7 +411,7 @@ class Connection(Stream):
             self.continue_due = False
             exchange = self.exchange
             if exchange is not None and exchange.is_untouched() and self.transport is not None:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if self.reading_paused:
             self.resume_reading()
         self._set_phase_deadline()
@@ -453,7 +452,7 @@ class Connection(Stream):
     def upgrade(self, session: Session, key: bytes, headers: Any) -> bytes:
         writer = self.writer
         writer.start(101, [(b"sec-websocket-accept", accept_value(key)), *headers])
-        self.transport.write(writer.switch(b"websocket"))
+        self._write(writer.switch(b"websocket"))
         rest = self.reader.rest()
         self.reader.close()
         self.exchange = None
@@ -479,10 +478,11 @@ class Connection(Stream):
         """Tell whether the connection can be closed without anybody losing something."""
         return self.phase == IDLE and not self.reader.buffered()
 
-    def shutdown(self) -> None:
-        """Close now if idle; otherwise after the response in flight."""
+    def shutdown(self, due: float) -> None:
+        """The server stops: close now if idle and to be closed by `due` anyway; else after a response that tells."""
         if self.is_idle():
-            self.close()
+            if self.deadline <= due:
+                self.close()
         elif self.session is not None:
             self.session.shutdown()
 

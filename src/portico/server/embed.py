@@ -1,15 +1,19 @@
 """Serve from a program: `portico.run(app)` with a loop of its own, `await portico.serve(app)` in a running one."""
 
+import os
 from typing import Any
 
 from portico.asgi import ASGIApp
-from portico.server.config import Config
+from portico.server.config import DEFAULTS, Config, ConfigError
 from portico.server.logs import configure
-from portico.server.worker import Server
+from portico.server.processes.alone import run as run_alone
+from portico.server.server import Server
 
 
 def run(app: ASGIApp | str, **settings: Any) -> int:
     """Serve the application until SIGINT or SIGTERM; return the exit code.
+
+    One that is named is served by supervised workers, as `portico run` does; one that is given by this process.
 
     Args:
         app: The application, or where to import it from (`"module:attribute"`).
@@ -18,9 +22,20 @@ def run(app: ASGIApp | str, **settings: Any) -> int:
     Raises:
         ConfigError: With every problem that the settings have.
     """
+    if not isinstance(app, str):
+        for name in ("workers", "preload", "reload", "user", "group"):
+            if settings.get(name, DEFAULTS[name]) != DEFAULTS[name]:
+                raise ConfigError(
+                    [f"{name}: other processes have to import the application: name it as module:attribute"]
+                )
+        settings = settings | {"supervise": False, "workers": 1}
     config = Config(app=app, **settings)
     configure(config)
-    return Server(config).run()
+    if config.supervise and os.name == "posix":
+        from portico.server.processes.supervisor import run as run_supervised
+
+        return run_supervised(config)
+    return run_alone(config)
 
 
 async def serve(app: ASGIApp | str, **settings: Any) -> None:

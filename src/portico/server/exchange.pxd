@@ -1,3 +1,5 @@
+from cpython cimport time
+
 from portico.codec.events cimport Request
 from portico.server.call cimport Call, message_type
 from portico.server.service cimport Service
@@ -20,6 +22,7 @@ cdef class Exchange(Call):
 
     cpdef ended(self, error)
     cpdef abandon(self)
+    cpdef count(self)
     cpdef log(self)
     cpdef take(self)
     cdef _last_event(self, bytes body)

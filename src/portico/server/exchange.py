@@ -1,7 +1,7 @@
 """One request and its response. ASGI's rules (HTTP 2.5) are written here, once for every version of HTTP."""
 
 import os
-from time import perf_counter
+import time
 from typing import Any
 
 from portico.asgi import ClientDisconnected, Message, MessageError, means_disconnected
@@ -69,7 +69,7 @@ class Exchange(Call):
         self.request_trailers: list[tuple[bytes, bytes]] | None = None
         self.gone = False  # nothing can be written any more
         self.hung_up = False  # the peer has closed its side
-        self.started = perf_counter() if service.access_log is not None else 0.0
+        self.started = time.perf_counter()
 
     # The end of the application
 
@@ -78,9 +78,7 @@ class Exchange(Call):
         if error is None and self.state == COMPLETE:
             return
         if error is None or means_disconnected(error):
-            if self.gone:
-                return
-            if self.hung_up:  # what it was told: it need not answer
+            if self.gone or self.hung_up:  # what it was told: it need not answer
                 self.abandon()
                 return
         if error is not None:
@@ -95,22 +93,33 @@ class Exchange(Call):
 
     def abandon(self) -> None:
         """Answer 500 where nothing was written yet; otherwise break off so that the client sees it."""
-        if self.gone or self.state == COMPLETE:
+        if self.state == COMPLETE:
             return
-        untouched = self.state <= HELD and not self.hung_up
+        begun = self.state > HELD
         self.state = COMPLETE
+        if begun:
+            self.service.meter.count_cut(not self.gone)
+        if self.gone:
+            self.count()
+            return
         self.gone = True
-        if untouched:
+        if begun or self.hung_up:
+            self.stream.cut()
+        else:
             self.status = 500
             self.stream.answer_error(500, "Internal Server Error")
-        else:
-            self.stream.cut()
         self.log()
 
+    def count(self) -> None:
+        """Count the request, which has ended."""
+        self.service.meter.count(self.request.method, self.status, self.started)
+
     def log(self) -> None:
+        """Count the request, which has ended, and log it."""
+        self.count()
         log = self.service.access_log
-        if log is not None:
-            request = self.request
+        request = self.request
+        if log is not None and request.path not in self.service.probes:
             log.record(
                 self.scope["client"],
                 request.method,
@@ -183,6 +192,8 @@ class Exchange(Call):
     def disconnect(self) -> None:
         """The peer has gone, or is refused: nothing can be sent any more."""
         self.gone = True
+        if self.state <= HELD:
+            self.status = 0  # none was sent
         self.wake()
 
     # The response
@@ -264,8 +275,7 @@ class Exchange(Call):
         self.state = COMPLETE
         self.release()
         self.wake()
-        if self.service.access_log is not None:
-            self.log()
+        self.log()
         self.stream.end_response()
 
     def _send_other(self, kind: object, message: Message) -> Any:

@@ -15,6 +15,8 @@ from portico.server.config import Config
 from portico.server.sources import load_env_file
 
 NAMES = ("app", "application")
+# What WSGI applications call their first parameter, in case they have more than the two.
+ENVIRONS = ("environ", "env")
 # How many names a message suggests.
 SUGGESTED = 3
 _MACHINERY = (__file__, import_module.__code__.co_filename)
@@ -48,16 +50,26 @@ def load(config: Config) -> Any:
         raise AppImportError(f"the factory {_name(config.app)} failed: {_describe(error)}") from error
 
 
-def adapt(app: Any, interface: str) -> ASGIApp:
-    """Return the application as an ASGI 3 application; raises AppImportError where it can be none."""
+def adapt(app: Any, interface: str, threads: int = 16) -> ASGIApp:
+    """Return the application as an ASGI 3 application, a WSGI one in so many threads.
+
+    Raises AppImportError where it can be none.
+    """
     if not callable(app):
         raise AppImportError(f"{_name(app)} is no application: a callable was expected; name one as module:attribute")
     if interface == "asgi2" or (interface == "auto" and _is_double(app)):
         return _single(app)
+    if interface == "wsgi" or (interface == "auto" and _is_wsgi(app)):
+        from portico.wsgi import Gateway  # others do without its modules
+
+        return Gateway(app, threads=threads)
     if interface == "auto" and _accepts(app, 3) is False:
         if _accepts(app, 0):
             raise AppImportError(f"{_name(app)} takes no arguments: if it makes the application, add --factory")
-        raise AppImportError(f"{_name(app)} is no application: it cannot be called with (scope, receive, send)")
+        raise AppImportError(
+            f"{_name(app)} is no application: it cannot be called with (scope, receive, send) as ASGI is, "
+            "nor with (environ, start_response) as WSGI is"
+        )
     result: ASGIApp = app
     return result
 
@@ -79,6 +91,23 @@ def _is_double(app: Any) -> bool:
         return True
     called = app if inspect.isclass(app) or inspect.isroutine(app) else app.__call__
     return not inspect.iscoroutinefunction(called) and _accepts(app, 1) is True and _accepts(app, 3) is False
+
+
+def _is_wsgi(app: Any) -> bool:
+    """Tell a WSGI application: no coroutine function, and called with environment and `start_response`.
+
+    What takes anything, as decorators often do, is taken for ASGI.
+    """
+    if inspect.isclass(app):  # PEP 3333's example: its instances are what is iterated over
+        return hasattr(app, "__iter__") and _accepts(app, 2) is True and _accepts(app, 3) is False
+    called = app if inspect.isroutine(app) else app.__call__
+    if inspect.iscoroutinefunction(called) or _accepts(app, 2) is not True:
+        return False
+    return _accepts(app, 3) is False or _first_parameter(app) in ENVIRONS
+
+
+def _first_parameter(app: Any) -> str:
+    return next(iter(inspect.signature(app).parameters), "")
 
 
 def _accepts(app: Any, count: int) -> bool | None:

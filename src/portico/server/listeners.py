@@ -1,6 +1,7 @@
 """Listening sockets: from the settings `bind`, `host`, `port`, `uds` and `fd`, or from systemd, to bound sockets.
 
 All or nothing: when one address fails, the sockets opened before it are closed and a `ListenError` says what to do.
+Each socket knows the bind that it was opened for, by which a supervisor that takes over from another one adopts it.
 """
 
 import errno
@@ -9,7 +10,7 @@ import re
 import socket
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,9 @@ from portico.asgi import PorticoError
 
 if TYPE_CHECKING:
     from portico.server.config import Config
+    from portico.server.processes.accounts import Identity
 
+SYSTEMD = "systemd"
 SYSTEMD_FIRST_FD = 3
 # A port of 0 is chosen once and must be free in every address family; another process may be quicker.
 PORT_ATTEMPTS = 10
@@ -40,22 +43,38 @@ class ListenError(PorticoError):
 
 @dataclass(frozen=True)
 class Bind:
-    """One address to listen on: exactly one of `port`, `path` and `fd` is set; `host` None means every interface."""
+    """What to listen on: one of `port`, `path`, `fd` and `from_systemd` is set; `host` None means every interface."""
 
     host: str | None = None
     port: int | None = None
     path: str | None = None
     fd: int | None = None
+    from_systemd: int = 0  # sockets that it has passed
+
+    def __str__(self) -> str:
+        if self.from_systemd:
+            return SYSTEMD
+        if self.path is not None:
+            return f"unix:{os.path.abspath(self.path)}"
+        return _where(self.host, self.port or 0) if self.fd is None else f"fd://{self.fd}"
 
 
-class UnixListener(socket.socket):
+class Listener(socket.socket):
+    """A listening socket; `origin` is the bind that it was opened for, such as `127.0.0.1:8000`, or `systemd`."""
+
+    __slots__ = ("origin",)
+
+    origin: str
+
+
+class UnixListener(Listener):
     """A unix socket that remembers its file, so that closing removes this file and no other."""
 
     __slots__ = ("file", "identity", "owner")
 
     file: str
     identity: tuple[int, int]
-    owner: int
+    owner: int  # the process that removes the file; 0: not one that knows of this socket
 
 
 def parse_bind(text: str, host: str = "127.0.0.1", port: int = 8000) -> Bind:
@@ -82,29 +101,66 @@ def parse_bind(text: str, host: str = "127.0.0.1", port: int = 8000) -> Bind:
     raise ValueError(f"{text!r} is no address: use HOST:PORT, [IPV6]:PORT, :PORT, PORT, unix:/PATH or fd://N")
 
 
-def open_listeners(config: "Config") -> list[socket.socket]:
+def open_listeners(
+    config: "Config", *, inherited: MutableMapping[str, list[int]] | None = None, identity: "Identity | None" = None
+) -> list[Listener]:
     """Return the non-blocking, bound and listening sockets that the settings ask for.
 
     Without `bind`, `uds` or `fd`, the sockets that systemd passed are taken, and without those `host` and `port`.
 
+    Args:
+        config: The settings.
+        inherited: Descriptors by what they were opened for, as `descriptors` gave them to the process that hands over.
+            Where a bind has the same words they are adopted, and taken out of this table. Files of unix sockets stay
+            with the other process until `claim_files`.
+        identity: Whom the files of unix sockets are given to.
+
     Raises:
         ListenError: an address cannot be had; no socket is left open.
     """
-    sockets: list[socket.socket] = []
+    inherited = {} if inherited is None else inherited
+    sockets: list[Listener] = []
     try:
-        for bind in _binds(config):
-            sockets += _open(bind, config)
+        for bind in _binds(config, inherited):
+            fds = inherited.pop(str(bind), None)
+            opened = _open(bind, config, identity) if fds is None else _take_over(bind, fds, config, identity)
+            for sock in opened:
+                sock.origin = str(bind)
+            sockets += opened
     except BaseException:
         close_listeners(sockets)
         raise
     return sockets
 
 
-def close_listeners(sockets: Iterable[socket.socket]) -> None:
-    """Close the sockets and remove the files of the unix ones that this process made and that are still theirs."""
+def descriptors(sockets: Iterable[Listener]) -> dict[str, list[int]]:
+    """Return the descriptors by what they were opened for, for the process that takes over from this one."""
+    found: dict[str, list[int]] = {}
     for sock in sockets:
-        # Forked workers hold copies; the file belongs to the process that made it.
-        if isinstance(sock, UnixListener) and sock.owner == os.getpid() and _identity(sock.file) == sock.identity:
+        found.setdefault(sock.origin, []).append(sock.fileno())
+    return found
+
+
+def close_unclaimed(inherited: MutableMapping[str, list[int]]) -> None:
+    """Close what no bind has asked for: nobody would answer there once the other process has gone."""
+    while inherited:
+        _close_all(inherited.popitem()[1])
+
+
+def claim_files(sockets: Iterable[socket.socket]) -> None:
+    """Have the files of unix sockets that were taken over removed by this process, now that it serves."""
+    for sock in sockets:
+        if isinstance(sock, UnixListener):
+            sock.owner = os.getpid()
+
+
+def close_listeners(sockets: Iterable[socket.socket], *, keep_files: bool = False) -> None:
+    """Close the sockets and remove the files of the unix ones that are this process's to remove and still theirs.
+
+    `keep_files` where another process has taken over.
+    """
+    for sock in sockets:
+        if isinstance(sock, UnixListener) and not keep_files and _may_remove(sock):
             os.unlink(sock.file)
         sock.close()
 
@@ -121,7 +177,7 @@ def describe(sock: socket.socket, scheme: str = "http") -> str:
     return f"unix:{name}"
 
 
-def _binds(config: "Config") -> list[Bind]:
+def _binds(config: "Config", inherited: Mapping[str, Sequence[int]]) -> list[Bind]:
     try:
         binds = [parse_bind(text, config.host, config.port) for text in config.bind]
     except ValueError as error:
@@ -130,29 +186,51 @@ def _binds(config: "Config") -> list[Bind]:
         binds.append(Bind(path=config.uds))
     if config.fd is not None:
         binds.append(Bind(fd=config.fd))
-    return binds or _systemd() or [Bind(config.host or None, config.port)]
+    count = 0 if binds else len(inherited.get(SYSTEMD, ())) or _from_systemd()
+    if count:
+        return [Bind(from_systemd=count)]
+    return binds or [Bind(config.host or None, config.port)]
 
 
-def _systemd() -> list[Bind]:
-    """Return the descriptors of systemd's socket activation (sd_listen_fds(3)), and forget them for our children."""
+def _from_systemd() -> int:
+    """Return how many sockets systemd's socket activation passed (sd_listen_fds(3)), and forget it for our children."""
     count = os.environ.get("LISTEN_FDS", "")
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or not (count.isascii() and count.isdigit()):
-        return []
+        return 0
     for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
         os.environ.pop(name, None)
-    return [Bind(fd=fd) for fd in range(SYSTEMD_FIRST_FD, SYSTEMD_FIRST_FD + int(count))]
+    return int(count)
 
 
-def _open(bind: Bind, config: "Config") -> list[socket.socket]:
+def _open(bind: Bind, config: "Config", identity: "Identity | None") -> list[Listener]:
     if bind.fd is not None:
         return [_adopt(bind.fd, config.backlog)]
     if bind.path is not None:
-        return [_open_unix(bind.path, config)]
+        return [_open_unix(bind.path, config, identity)]
+    if bind.from_systemd:
+        return _adopt_all(range(SYSTEMD_FIRST_FD, SYSTEMD_FIRST_FD + bind.from_systemd), config.backlog)
     assert bind.port is not None
     return _open_tcp(bind.host, bind.port, config)
 
 
-def _open_tcp(host: str | None, port: int, config: "Config") -> list[socket.socket]:
+def _take_over(bind: Bind, fds: Sequence[int], config: "Config", identity: "Identity | None") -> list[Listener]:
+    """Return what another process has opened for the bind; the descriptors themselves are closed."""
+    try:
+        sockets = _adopt_all(fds, config.backlog, UnixListener if bind.path is not None else Listener)
+    finally:
+        _close_all(fds)
+    for sock in sockets:
+        if isinstance(sock, UnixListener) and bind.path is not None:
+            _set_file(sock, bind.path, owner=0)
+            try:
+                _set_access(sock.file, config, identity)
+            except OSError as error:
+                close_listeners(sockets)
+                raise _failure(str(bind), error) from None
+    return sockets
+
+
+def _open_tcp(host: str | None, port: int, config: "Config") -> list[Listener]:
     """Listen on every address of the host; those that this machine lacks are skipped while another one works."""
     if config.reuse_port and not hasattr(socket, "SO_REUSEPORT"):
         raise ListenError("reuse_port is not supported on this platform: leave it out")
@@ -172,8 +250,8 @@ def _open_tcp(host: str | None, port: int, config: "Config") -> list[socket.sock
                 raise _failure(where, error) from None
 
 
-def _bind_all(addresses: Sequence[tuple[int, tuple[object, ...]]], port: int, config: "Config") -> list[socket.socket]:
-    sockets: list[socket.socket] = []
+def _bind_all(addresses: Sequence[tuple[int, tuple[object, ...]]], port: int, config: "Config") -> list[Listener]:
+    sockets: list[Listener] = []
     skipped: OSError | None = None
     for family, address in addresses:
         try:
@@ -191,8 +269,8 @@ def _bind_all(addresses: Sequence[tuple[int, tuple[object, ...]]], port: int, co
     return sockets
 
 
-def _bind_tcp(family: int, address: tuple[object, ...], config: "Config") -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
+def _bind_tcp(family: int, address: tuple[object, ...], config: "Config") -> Listener:
+    sock = Listener(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
             # There SO_REUSEADDR would let another process take the port over.
@@ -213,7 +291,7 @@ def _bind_tcp(family: int, address: tuple[object, ...], config: "Config") -> soc
     return sock
 
 
-def _open_unix(path: str, config: "Config") -> socket.socket:
+def _open_unix(path: str, config: "Config", identity: "Identity | None") -> Listener:
     if not hasattr(socket, "AF_UNIX"):
         raise ListenError(f"cannot listen on unix:{path}: unix sockets are not supported on this platform")
     _remove_stale(path)
@@ -224,18 +302,28 @@ def _open_unix(path: str, config: "Config") -> socket.socket:
     except OSError as error:
         sock.close()
         raise _failure(f"unix:{path}", error) from None
-    sock.file = os.path.abspath(path)
-    sock.owner = os.getpid()
-    sock.identity = _identity(sock.file) or (0, 0)
+    _set_file(sock, path, owner=os.getpid())
     try:
         # Before listen() every connect is refused, so that nobody enters under the wider mode of the umask.
-        if config.uds_permissions is not None:
-            os.chmod(sock.file, config.uds_permissions)
+        _set_access(sock.file, config, identity)
         sock.listen(config.backlog)
     except OSError as error:
         close_listeners([sock])
         raise _failure(f"unix:{path}", error) from None
     return sock
+
+
+def _set_file(sock: UnixListener, path: str, owner: int) -> None:
+    sock.file = os.path.abspath(path)
+    sock.owner = owner
+    sock.identity = _identity(sock.file) or (0, 0)
+
+
+def _set_access(file: str, config: "Config", identity: "Identity | None") -> None:
+    if identity is not None:
+        identity.own(file)
+    if config.uds_permissions is not None:
+        os.chmod(file, config.uds_permissions)
 
 
 def _remove_stale(path: str) -> None:
@@ -268,7 +356,19 @@ def _remove_stale(path: str) -> None:
             raise _failure(f"unix:{path}", error) from None
 
 
-def _adopt(fd: int, backlog: int) -> socket.socket:
+def _adopt_all(fds: Iterable[int], backlog: int, kind: type[Listener] = Listener) -> list[Listener]:
+    sockets: list[Listener] = []
+    try:
+        for fd in fds:
+            sockets.append(_adopt(fd, backlog, kind))
+    except BaseException:
+        for sock in sockets:
+            sock.close()
+        raise
+    return sockets
+
+
+def _adopt(fd: int, backlog: int, kind: type[Listener] = Listener) -> Listener:
     """Return a socket on a copy of an inherited descriptor, whose family and type the kernel tells."""
     where = f"fd://{fd}"
     try:
@@ -276,7 +376,7 @@ def _adopt(fd: int, backlog: int) -> socket.socket:
     except OSError as error:
         raise _failure(where, error) from None
     try:
-        sock = socket.socket(fileno=copy)
+        sock = kind(fileno=copy)
     except OSError:
         os.close(copy)
         raise ListenError(f"cannot listen on {where}: the descriptor is no socket") from None
@@ -293,6 +393,19 @@ def _adopt(fd: int, backlog: int) -> socket.socket:
         sock.close()
         raise _failure(where, error) from None
     return sock
+
+
+def _close_all(fds: Iterable[int]) -> None:
+    for fd in fds:
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def _may_remove(sock: UnixListener) -> bool:
+    # Forked workers hold copies; the file belongs to the process that made it.
+    return sock.owner == os.getpid() and _identity(sock.file) == sock.identity
 
 
 def _identity(path: str) -> tuple[int, int] | None:

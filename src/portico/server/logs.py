@@ -8,9 +8,13 @@ import logging
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, TextIO
 
 from portico.server.config import DEFAULTS, Config, ConfigError
+
+if TYPE_CHECKING:
+    from portico.server.processes.accounts import Identity
 
 TRACE = 5
 COLOURS = {"TRACE": 34, "DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 91}
@@ -41,7 +45,7 @@ def configure(config: Config) -> None:
     logger = logging.getLogger("portico")
     if config.log_config is None:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(LineFormatter(_colours(config.use_colors)))
+        handler.setFormatter(LineFormatter(wants_colours(config.use_colors, sys.stderr)))
         logger.handlers[:] = [handler]
         logger.propagate = False
     else:
@@ -50,14 +54,72 @@ def configure(config: Config) -> None:
         logger.setLevel(config.log_level.upper())
 
 
+def reopen() -> None:
+    """Open the files of all handlers anew, under their old names, after these have been moved away.
+
+    A file that cannot be opened is warned of, and the old one kept.
+    """
+    for handler in _file_handlers():
+        with handler.lock or nullcontext():
+            if handler.stream is None:
+                continue
+            handler.mode = "a"  # whoever wrote over the file at the start does not want to lose it now
+            try:
+                stream = handler._open()
+            except OSError as error:
+                logging.getLogger("portico").warning(
+                    "Cannot reopen %s: %s; the old file is kept", handler.baseFilename, error.strerror
+                )
+                continue
+            old = handler.setStream(stream)
+        if old is not None:
+            old.close()
+
+
+def give_files(config: Config, identity: "Identity | None") -> None:
+    """See to it that the files of the logs are there and belong to those who write them, for they may lie where only
+    root may make files.
+    """
+    if identity is None:
+        return
+    files = [handler.baseFilename for handler in _file_handlers()]
+    if config.access_log and config.access_log_file not in (None, "-"):
+        files.append(str(config.access_log_file))
+    for path in files:
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
+        except FileExistsError:
+            pass
+        except OSError:
+            continue  # whoever writes it will say what is wrong
+        if os.path.isfile(path) and not os.path.islink(path):  # devices are for everybody
+            identity.own(path)
+
+
+def _file_handlers() -> list[logging.FileHandler]:
+    """Return the handlers with a file: those of all loggers, and those to which others pass their records on."""
+    manager = logging.Logger.manager
+    loggers = [logging.root, *(each for each in manager.loggerDict.values() if isinstance(each, logging.Logger))]
+    left: list[Any] = [handler for logger in loggers for handler in logger.handlers]
+    found: dict[int, logging.FileHandler] = {}
+    while left:
+        handler = left.pop()
+        if isinstance(handler, logging.FileHandler):
+            found[id(handler)] = handler
+        listener = getattr(handler, "listener", None)  # of a QueueHandler
+        left += [*getattr(listener, "handlers", ()), *filter(None, [getattr(handler, "target", None)])]
+    return list(found.values())
+
+
 def _prefix(name: str, colours: bool) -> str:
     shown = f"\x1b[{COLOURS[name]}m{name}\x1b[0m" if colours else name
     return f"{shown}:".ljust(WIDTH + len(shown) - len(name))
 
 
-def _colours(wanted: bool | None) -> bool:
+def wants_colours(wanted: bool | None, stream: TextIO) -> bool:
+    """Tell whether to write to the stream in colours: as the setting says, else on a terminal."""
     if wanted is None:
-        return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        return stream.isatty() and not os.environ.get("NO_COLOR")
     return wanted
 
 

@@ -26,6 +26,7 @@ async def send_file(connection: Any, file: int, offset: int, count: int) -> None
         offset += len(data)
         if connection.transport is None:
             raise ClientDisconnected("the client has disconnected")
+        connection.service.meter.send(len(data))
         connection.transport.write(data)
         await connection.drain()
 
@@ -64,6 +65,7 @@ async def _sendfile(connection: Any, socket: int, file: int, offset: int, end: i
             if sent == 0:
                 raise PorticoError(f"the file is shorter than it was: {end - offset} bytes are missing")
             offset += sent
+            connection.service.meter.send(sent)
             await asyncio.sleep(0)
     finally:
         os.close(socket)

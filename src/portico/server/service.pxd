@@ -1,10 +1,12 @@
 from portico.codec.http1.reader cimport Limits
 from portico.codec.http1.writer cimport Defaults
 from portico.server.access cimport AccessLog
+from portico.server.metrics.meter cimport Meter
 
 cdef class Service:
     cdef public AccessLog access_log
-    cdef public frozenset ws_origins
+    cdef public Meter meter
+    cdef public frozenset probes, ws_origins
     cdef public object app, loop, deadlines, idle, timer, trust
     cdef public dict state
     cdef public set connections, tasks

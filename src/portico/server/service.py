@@ -14,6 +14,7 @@ from portico.http.dates import imf_fixdate
 from portico.server.access import AccessLog
 from portico.server.config import Config
 from portico.server.deadlines import Deadlines
+from portico.server.metrics.meter import Meter
 from portico.server.proxies import ProxyTrust
 
 logger = logging.getLogger("portico")
@@ -50,7 +51,9 @@ class Service:
         "limits",
         "log_flush_due",
         "loop",
+        "meter",
         "now",
+        "probes",
         "root_path",
         "send_date",
         "state",
@@ -73,11 +76,17 @@ class Service:
     )
 
     def __init__(
-        self, config: Config, app: ASGIApp, loop: asyncio.AbstractEventLoop, access_log: AccessLog | None
+        self,
+        config: Config,
+        app: ASGIApp,
+        loop: asyncio.AbstractEventLoop,
+        access_log: AccessLog | None,
+        cells: memoryview | None = None,
     ) -> None:
         self.app = app
         self.loop = loop
         self.access_log = access_log
+        self.meter = Meter(cells)
         self.state: dict[str, Any] | None = None
         self.connections: set[Any] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -85,6 +94,7 @@ class Service:
         self.idle: Callable[[], None] | None = None  # called when the last connection or task has gone
         self.stopping = False
         self.root_path = config.root_path
+        self.probes = frozenset([config.health, config.root_path + config.health] if config.health else ())
         self.trust = ProxyTrust(config.forwarded_allow_ips) if config.proxy_headers else None
         body = -1 if config.limit_request_body is None else config.limit_request_body
         self.limits = Limits(config.limit_request_line, config.limit_request_fields, config.limit_request_head, body)
@@ -136,6 +146,8 @@ class Service:
         before = self.now
         self.now = time.monotonic()
         self.late = self.now - before > 1.5 * self.tick
+        held_up = 0.0 if self.timer is None else self.now - before - self.tick
+        self.meter.beat(self.now, held_up, self.active, len(self.connections))
         seconds = int(time.time())
         if self.send_date:
             self.defaults.set_date(f"date: {imf_fixdate(seconds)}\r\n".encode("ascii"))
@@ -166,7 +178,11 @@ class Service:
                 return True
         return False
 
+    def is_busy(self) -> bool:
+        """Tell whether there are connections, or applications that have not ended."""
+        return bool(self.connections or self.tasks)
+
     def check_idle(self) -> None:
         """Tell whoever waits for the end of the work, when it has come."""
-        if self.idle is not None and not self.connections and not self.tasks:
+        if self.idle is not None and not self.is_busy():
             self.idle()

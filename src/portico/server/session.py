@@ -239,6 +239,8 @@ class Session(Call):
         self.stream.finish()
 
     def _end(self) -> None:
+        if self.state != CLOSED:
+            self.service.meter.close_websocket()
         self.state = CLOSED
         if self.reader is not None:
             self.reader.close()
@@ -405,6 +407,7 @@ class Session(Call):
         handshake.status = 101
         handshake.response_headers = fields
         handshake.log()
+        service.meter.open_websocket()
         if service.ws_ping_interval:
             self.ping_at = service.now + service.ws_ping_interval
             service.deadlines.schedule(self, self.ping_at)

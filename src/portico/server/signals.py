@@ -1,24 +1,37 @@
-"""Signals for the time a server runs: the first SIGINT or SIGTERM stops it gracefully, the second one at once."""
+"""Signals for the time that a process serves."""
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+# SIGINT and SIGTERM stop gracefully, and at once when they come again; SIGQUIT stops at once.
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGQUIT") if hasattr(signal, name))
+AT_ONCE = getattr(signal, "SIGQUIT", None)
 
 
 @contextmanager
-def caught(loop: asyncio.AbstractEventLoop, handler: Callable[[int], None]) -> Iterator[None]:
-    """Have the handler called in the loop for each signal that asks to stop."""
-    previous = {number: signal.getsignal(number) for number in STOPPING}
+def caught(
+    loop: asyncio.AbstractEventLoop,
+    handler: Callable[[int], None],
+    numbers: Iterable[signal.Signals] = STOPPING,
+    *,
+    restore: bool = True,
+) -> Iterator[None]:
+    """Have the handler called in the loop for each of these signals.
+
+    A process that ends with the block need not `restore` the handlers of before: those that ask to stop are ignored
+    then, since it does.
+    """
+    numbers = tuple(numbers)
+    previous = {number: signal.getsignal(number) for number in numbers}
 
     def from_anywhere(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(handler, number)
 
     try:
-        for number in STOPPING:
+        for number in numbers:
             try:
                 loop.add_signal_handler(number, handler, number)
             except NotImplementedError:  # Windows
@@ -30,5 +43,7 @@ def caught(loop: asyncio.AbstractEventLoop, handler: Callable[[int], None]) -> I
                 loop.remove_signal_handler(number)
             except NotImplementedError:
                 pass
-            if before is not None:
+            if not restore:
+                signal.signal(number, signal.SIG_IGN)
+            elif before is not None:
                 signal.signal(number, before)

@@ -9,14 +9,29 @@ from portico.server.config import SETTINGS, Config, ConfigError, Given, settle
 FILES = ("portico.toml", "pyproject.toml")
 
 
-def gather(given: Mapping[str, Given], environment: MutableMapping[str, str], file: str | None = None) -> Config:
-    """Return the settings from all sources, `given` being the command line's.
+def gather(
+    given: Mapping[str, Given],
+    environment: MutableMapping[str, str],
+    file: str | None = None,
+    *,
+    beneath: Mapping[str, Given] | None = None,
+) -> Config:
+    """Return the settings from all sources, `given` being the command line's, `beneath` other defaults.
 
     The file is the one named, or `$PORTICO_CONFIG`, or the first of `FILES` that has settings. An env_file fills in the
-    environment first. Raises ConfigError with the problems of all sources.
+    environment first, and `chdir` is obeyed before anything but the file's name is looked at.
+
+    Raises:
+        ConfigError: with the problems of all sources.
     """
     problems: list[str] = []
-    from_file = _from_file(file or environment.get("PORTICO_CONFIG"), problems)
+    file = file or environment.get("PORTICO_CONFIG")
+    early = _from_environment(environment) | dict(given)
+    file = os.path.abspath(file) if file else None
+    _change_directory(early)
+    from_file = _from_file(file, problems)
+    if "chdir" not in early:
+        _change_directory(from_file)
     settings = from_file | _from_environment(environment) | dict(given)
     if "env_file" in settings:
         values, _ = settle({"env_file": settings["env_file"]})
@@ -26,6 +41,7 @@ def gather(given: Mapping[str, Given], environment: MutableMapping[str, str], fi
             except ConfigError as error:
                 problems += error.problems
             settings = from_file | _from_environment(environment) | dict(given)
+    settings = dict(beneath or {}) | settings
     for name, entry in SETTINGS.items():
         if entry.variable in environment and name not in settings:
             settings[name] = Given(environment[entry.variable], entry.variable, is_text=True)
@@ -34,6 +50,13 @@ def gather(given: Mapping[str, Given], environment: MutableMapping[str, str], fi
     if problems or found:
         raise ConfigError(problems + found)
     return Config(**values)
+
+
+def _change_directory(settings: Mapping[str, Given]) -> None:
+    if "chdir" in settings:
+        values, problems = settle({"chdir": settings["chdir"]})
+        if not problems and values["chdir"]:  # a problem is found again with the others
+            os.chdir(values["chdir"])
 
 
 def load_env_file(path: str, environment: MutableMapping[str, str]) -> None:

@@ -91,6 +91,40 @@ class Whole(Kind):
         return value
 
 
+class Workers(Whole):
+    """How many processes: a number, or `auto` for as many as there are processors to run them."""
+
+    metavar = "N|auto"
+
+    def __init__(self) -> None:
+        super().__init__(1, 1000)
+
+    def check(self, value: Any) -> object:
+        if isinstance(value, str):
+            value = available_processors() if value.strip().lower() == "auto" else super().read(value)
+        return super().check(value)
+
+    def read(self, text: str) -> object:
+        return text
+
+
+class Bytes(Whole):
+    """A number of bytes, as such or with a unit: 512M, 1.5G (powers of 1024)."""
+
+    metavar = "SIZE"
+
+    def read(self, text: str) -> object:
+        match = re.fullmatch(
+            r"([0-9]{1,12}(?:\.[0-9]{1,6})?) *([KMGT]?)(?:i?B)?", text.strip(), re.ASCII | re.IGNORECASE
+        )
+        if match is None:
+            raise ValueError(f"expected a size such as 512M, got {text!r}")
+        return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
+
+    def check(self, value: Any) -> object:
+        return super().check(self.read(value) if isinstance(value, str) else value)
+
+
 class Seconds(Kind):
     """A time in seconds, with fractions."""
 
@@ -163,6 +197,58 @@ class Binds(Kind):
             for text in texts:
                 parse_bind(text if isinstance(text, str) else str(text))
         return tuple(map(str, texts))
+
+
+class Address(Kind):
+    """One address, in the forms of `Binds`."""
+
+    metavar = "ADDRESS"
+
+    def check(self, value: Any) -> object:
+        from portico.server.listeners import parse_bind
+
+        text = str(value)
+        parse_bind(text)
+        return text
+
+
+class Names(Kind):
+    """Lines of text, each of which `test` may look at; in one text they are separated by commas."""
+
+    many = True
+
+    def __init__(self, metavar: str, test: Callable[[str], str] | None = None) -> None:
+        self.metavar = metavar
+        self.line = Text(metavar, test)
+
+    def read(self, text: str) -> object:
+        return [part.strip() for part in text.split(",") if part.strip()]
+
+    def check(self, value: Any) -> object:
+        return tuple(str(self.line.check(each)) for each in _list("names", value))
+
+
+class Account(Kind):
+    """A user or a group that this machine has, by name or number."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.metavar = what.upper()
+
+    def check(self, value: Any) -> object:
+        text = str(value)
+        try:
+            import grp
+            import pwd
+        except ImportError:
+            raise ValueError("not supported on this platform: leave it out") from None
+        try:
+            if text.isascii() and text.isdigit():
+                return text
+            pwd.getpwnam(text) if self.what == "user" else grp.getgrnam(text)
+        except (KeyError, ValueError):
+            raise ValueError(f"there is no {self.what} {text!r}") from None
+        return text
 
 
 class Fields(Kind):
@@ -259,6 +345,29 @@ def mount_path(path: str) -> str:
     if path and not path.startswith("/"):
         raise ValueError(f"expected a path that starts with /, got {path!r}")
     return path.rstrip("/")
+
+
+def url_path(path: str) -> str:
+    """Return a path of requests."""
+    if not path.startswith("/") or "?" in path or "#" in path:
+        raise ValueError(f"expected a path that starts with /, got {path!r}")
+    return path
+
+
+def available_processors() -> int:
+    """Return how many processors the process may use: by its affinity, and by its control group's quota (Linux)."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:
+        count = os.cpu_count() or 1
+    try:
+        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:
+            quota, period = file.read().split()
+        if quota != "max":
+            count = min(count, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, count)
 
 
 def access_format(text: str) -> str:

@@ -157,7 +157,7 @@ def test_an_error_page_takes_the_place_of_a_response_that_has_not_started_and_th
 
     with pytest.raises(RuntimeError, match="wrong"):
         asyncio.run(failing(after)(make_scope(), None, send))
-    assert sent == ([200, b"written"] if after else [500, b"error page", b""])
+    assert sent == ([200, b"written"] if after else [500, b"error page"])
 
 
 def test_mistakes_of_the_application_are_named():

@@ -21,7 +21,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module", params=["app", "strict"])
 def docs(request: pytest.FixtureRequest) -> Iterator[str]:
     """The address that the documentation is below."""
-    with served(f"tests.web.openapi.documented:{request.param}") as server:
+    with served(f"tests.web.openapi.documented:{request.param}", supervised=True) as server:
         yield server.url + ("/birds" if request.param == "strict" else "")
 
 

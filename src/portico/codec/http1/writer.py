@@ -102,6 +102,12 @@ class Defaults:
         self.lines = date + self.server + self.extra
 
 
+def error_response(status: int, defaults: Defaults, fields: bytes, body: bytes) -> bytes:
+    """Return a whole response in text, after which the connection is closed; `fields` are lines."""
+    head = b"content-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+    return b"".join((status_line(status), defaults.lines, fields, head, body))
+
+
 class ResponseWriter:
     """Write the responses of one connection, one after the other."""
 

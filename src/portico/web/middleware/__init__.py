@@ -1,7 +1,7 @@
 """Middleware: ASGI applications around an application.
 
 Nothing is imported here: `portico.web.middleware.cors` has `CORSMiddleware`, and so on. A few modules are parts of
-others: `driven` of `base`; `debugpage` of `errors`; `encoders` and `negotiation` of `compression`; `decoders` of
+others: `driven` of `base`; `encoders` and `negotiation` of `compression`; `decoders` of
 `decompression`; `csrftoken` and `csrfform` of `csrf`; `sessionstore` of `sessions`; `fields`, `hosts`, `refusal` and
 `taken` of several.
 """

@@ -12,13 +12,6 @@ from portico.web.requests import Request
 from portico.web.responses import HTMLResponse, PlainTextResponse, Response
 from portico.web.types import ExceptionHandler
 
-# The page shows source code, so nothing may keep it, and nothing that slipped through the escaping may run in it.
-PAGE_HEADERS = {
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-}
-
 
 class ServerErrorMiddleware:
     """Answer unhandled exceptions with status 500 and raise them again, so that the server logs them.
@@ -79,9 +72,11 @@ class ServerErrorMiddleware:
 
     def debug_response(self, request: Request, exc: Exception) -> Response:
         """Return the page about the exception, as plain text unless the client accepts HTML. Runs in a thread."""
+        from portico.debugpage import HEADERS
+
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(_bytes(self._page(request, exc)), status_code=500, headers=PAGE_HEADERS)
-        return PlainTextResponse(_bytes(self.generate_plain_text(exc)), status_code=500, headers=PAGE_HEADERS)
+            return HTMLResponse(_bytes(self._page(request, exc)), status_code=500, headers=HEADERS)
+        return PlainTextResponse(_bytes(self.generate_plain_text(exc)), status_code=500, headers=HEADERS)
 
     def error_response(self, request: Request, exc: Exception) -> Response:
         """Return what the client gets when there is neither a handler nor the debug page."""
@@ -89,20 +84,20 @@ class ServerErrorMiddleware:
 
     def generate_html(self, exc: Exception, limit: int = 7) -> str:
         """Return the HTML page about the exception, with `limit` lines of source to a frame."""
-        from portico.web.middleware.debugpage import page
+        from portico.debugpage import page
 
         return page(exc, context_lines=limit, show_locals=self.debug_locals)
 
     def generate_plain_text(self, exc: Exception) -> str:
         """Return the exception as Python prints it."""
-        from portico.web.middleware.debugpage import plain_text
+        from portico.debugpage import plain_text
 
         return plain_text(exc)
 
     def _page(self, request: Request, exc: Exception) -> str:
         if type(self).generate_html is not ServerErrorMiddleware.generate_html:
             return self.generate_html(exc)
-        from portico.web.middleware.debugpage import page
+        from portico.debugpage import page
 
         return page(exc, scope=request.scope, show_locals=self.debug_locals)
 

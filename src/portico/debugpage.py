@@ -29,6 +29,13 @@ MAX_LOCALS = 40
 FIRST_FRAMES = 12  # of a traceback that is too long, those at either end are shown
 LAST_FRAMES = 28
 
+# The page shows source code, so nothing may keep it, and nothing that slipped through the escaping may run in it.
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+}
+
 SECRET_WORDS = ("password", "passwd", "secret", "token", "api_key", "apikey", "credential", "authorization", "cookie")
 
 STYLES = """
@@ -64,7 +71,7 @@ td:last-child { width: 100%; }
 .more { color: var(--soft); font-size: .9rem; }
 """
 
-PORTICO = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+PORTICO = os.path.dirname(__file__)
 LIBRARY = tuple(
     os.path.join(path, "") for path in (PORTICO, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))) if path
 )

@@ -1,0 +1,54 @@
+"""`portico dev [APP]`: `portico run` for the developer's own machine, where a change of the source is served at once."""
+
+from typing import Any
+
+import click
+
+from portico.cli.run import WRONG_SETTINGS, Grouped, parameters, read_settings, serve
+from portico.server.config import ConfigError, Given
+
+# What the command means; only the command line takes it back.
+MEANT: dict[str, Any] = {"debug": True, "reload": True}
+# Whatever anybody says counts more.
+USUAL: dict[str, Any] = {
+    "workers": 1,
+    "access_log_format": "dev",
+    "timeout_graceful_shutdown": 1.0,  # an open page or stream must not hold up a reload
+    "timeout_worker_hang": None,  # a debugger's prompt blocks the loop
+    "timeout_worker_startup": 86400.0,
+}
+UNNAMED = "portico.cli.dev:UNNAMED"
+
+
+def _develop(**said: Any) -> None:
+    """Serve APP while it is written: reload on changes, pages with tracebacks, a log for reading.
+
+    Without APP, it is looked for in the usual files: main.py, app.py, app/main.py, a Django project's asgi.py and such.
+    The options are those of `portico run`; the files and the environment that it reads count here too.
+    """
+    said |= {name: value for name, value in MEANT.items() if said[name] is None}
+    beneath = {name: Given(value, name) for name, value in (*USUAL.items(), ("app", UNNAMED))}
+    try:
+        config, _ = read_settings(said, beneath)
+    except ConfigError:
+        config = None  # `serve` says what is wrong
+    if config is not None and config.app == UNNAMED:
+        from portico.cli.detect import DetectionError, detect
+
+        try:
+            found = detect(config.app_dir)
+        except DetectionError as error:
+            click.echo(f"Error: {error}", err=True)
+            raise click.exceptions.Exit(WRONG_SETTINGS) from None
+        click.echo(f"Found the application {found}", err=True)
+        values = {"app": found.target, "factory": found.is_factory, "app_dir": config.app_dir or found.directory}
+        beneath |= {name: Given(value, name) for name, value in values.items()}
+    raise click.exceptions.Exit(serve(said, beneath))
+
+
+def _parameters() -> list[click.Parameter]:
+    usual = MEANT | USUAL
+    return parameters({name: "none" if value is None else value for name, value in usual.items()})
+
+
+dev = Grouped("dev", callback=_develop, params=_parameters(), help=_develop.__doc__)

@@ -1,0 +1,34 @@
+"""What is logged of code that cannot be imported or started: the sentence, and below it the traceback as Python prints it.
+
+The frames are the application's and its libraries': how the server and the import system came to run them helps nobody.
+"""
+
+import importlib
+import os
+import traceback
+
+from portico.asgi import PorticoError
+
+HERE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "server", "")
+MACHINERY = (importlib.__file__, "<frozen importlib", "<frozen runpy", HERE)
+
+
+def explain(error: BaseException) -> str:
+    """Return the text of the error with the place in the source that is to be mended, a caret below it."""
+    cause = error.__cause__ if isinstance(error, PorticoError) else error
+    if cause is None:
+        return str(error)
+    report = traceback.TracebackException.from_exception(cause)
+    seen: set[int] = set()
+    waiting: list[traceback.TracebackException | None] = [report]
+    while waiting:
+        each = waiting.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.stack = traceback.StackSummary.from_list(
+            [frame for frame in each.stack if not frame.filename.startswith(MACHINERY)]
+        )
+        waiting += [each.__cause__, each.__context__, *(each.exceptions or ())]
+    text = "".join(report.format()).rstrip()
+    return text if cause is error else f"{error}\n{text}"

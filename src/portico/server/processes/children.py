@@ -1,0 +1,133 @@
+"""What the supervisor knows of one worker, and how it reaches it."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from portico.server.processes.channel import Channel
+
+STARTING, SERVING, DRAINING, GONE = "starting", "serving", "draining", "gone"
+
+
+class Process(Protocol):
+    """A process: a child of ours, or of the template."""
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Return its exit status, negative for a signal, once it has ended."""
+
+
+class Child:
+    """A worker as the supervisor sees it: `starting`, then `serving`, `draining` and `gone`.
+
+    Args:
+        number: The worker's number, from 1.
+        place: Its place on the board.
+        channel: The supervisor's end of it.
+        dump: Descriptor of the file for its stacks.
+        changed: Called when its state has changed.
+    """
+
+    def __init__(
+        self, number: int, place: int, channel: Channel, dump: int, changed: Callable[["Child"], None]
+    ) -> None:
+        self.number = number
+        self.place = place
+        self.channel = channel
+        self.dump = dump
+        self.process: Process | None = None
+        self.state = STARTING
+        self.failure: str | None = None  # what it said of itself before it ended
+        self.status: int | None = None
+        self.reason = ""  # why it was told to stop, or killed
+        self.condemned = False  # it is about to be killed
+        self.started_at = time.monotonic()
+        self.ready_at = 0.0
+        self.kill_at = 0.0  # when it is killed, if it is there still; 0 is never
+        self.recycling_at = 0.0  # when it may be asked again whether it has to be replaced
+        self.max_lifetime = float("inf")  # seconds, with its share of the jitter
+        self.max_requests = float("inf")
+        self.settled = asyncio.Event()  # it is serving, or gone
+        self.gone = asyncio.Event()
+        self._changed = changed
+
+    @property
+    def pid(self) -> int:
+        """The number of its process; 0 before it was started."""
+        return self.process.pid if self.process is not None else 0
+
+    def listen(self) -> None:
+        """Take what the worker says."""
+        for message in self.channel.take():
+            if message.get("ready") and self.state == STARTING:
+                self.ready_at = time.monotonic()
+                self._become(SERVING)
+                self.settled.set()
+            elif "failed" in message:
+                self.failure = str(message["failed"])
+
+    def reap(self) -> None:
+        """Look whether the process has ended."""
+        if self.state == GONE or self.process is None:
+            return
+        status = self.process.poll()
+        if status is None:
+            return
+        self.listen()  # its last words
+        self.status = status
+        self.channel.close()
+        os.close(self.dump)
+        self._become(GONE)
+        self.settled.set()
+        self.gone.set()
+
+    def signal(self, number: int) -> None:
+        """Send a signal, unless the process has ended."""
+        if self.process is not None and self.state != GONE and self.process.poll() is None:
+            try:
+                os.kill(self.process.pid, number)
+            except (ProcessLookupError, PermissionError):
+                pass
+
+    def stop(self, reason: str, within_s: float, *, replaced: bool) -> None:
+        """Ask it to finish what it does and to end, and kill it after so many seconds.
+
+        One that is `replaced` need not wait until load balancers have noticed: the server goes on.
+        """
+        if self.state in (STARTING, SERVING):
+            self.reason = reason
+            self.kill_at = time.monotonic() + within_s
+            if replaced:
+                self.channel.say(stop=True)
+            else:
+                self.signal(signal.SIGTERM)
+            self._become(DRAINING)
+
+    def kill(self, reason: str) -> None:
+        """End it at once."""
+        self.reason = self.reason or reason
+        self.signal(signal.SIGKILL)
+
+    def describe_end(self) -> str:
+        """Return how it has ended, in words."""
+        if self.failure is not None:
+            return self.failure
+        status = self.status
+        if status is None:
+            return "ended"
+        if status < 0:
+            try:
+                return f"was ended by {signal.Signals(-status).name}"
+            except ValueError:
+                return f"was ended by signal {-status}"
+        return f"ended with exit status {status}"
+
+    def _become(self, state: str) -> None:
+        self.state = state
+        self._changed(self)

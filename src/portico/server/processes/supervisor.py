@@ -1,0 +1,469 @@
+"""The supervisor: it opens the sockets, keeps the workers, and answers the operator's signals.
+
+It imports no application code, so that whatever that does, somebody sane is there to notice.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any
+
+from portico.asgi import PorticoError
+from portico.server.config import Config, ConfigError
+from portico.server.listeners import Listener, claim_files, close_listeners, describe, descriptors, open_listeners
+from portico.server.logs import give_files, reopen
+from portico.server.metrics.board import Board
+from portico.server.metrics.census import Census
+from portico.server.processes.accounts import identity
+from portico.server.processes.channel import FAILED, Channel, Launch
+from portico.server.processes.children import GONE, SERVING, STARTING, Child
+from portico.server.processes.launchers import Launcher, LaunchError, Spawner, TemplateLauncher, settings_of
+from portico.server.processes.notify import Notifier
+from portico.server.processes.pidfile import PidFile
+from portico.server.processes.seats import Seat
+from portico.server.processes.titles import set_title
+from portico.server.processes.upgrade import Successor, predecessor
+from portico.server.reload import watch
+from portico.server.service import logger
+from portico.server.signals import AT_ONCE, STOPPING, caught
+
+TICK_S = 1.0
+RECYCLING_RETRY_S = 30.0
+AT_ONCE_S = 3.0
+DUMP_S = 2.0  # for a worker's stacks to be written before it is killed
+MAX_DUMP = 1 << 18  # bytes of it
+SHOWN_FILES = 3
+EXTRA_S = 5.0  # beyond what a worker allows itself, before it is killed
+# What another supervisor would have to do: reading the settings again changes nothing of it.
+FIXED = (
+    "host", "port", "bind", "uds", "uds_permissions", "fd", "reuse_port", "backlog", "chdir", "user", "group", "umask",
+    "pid", "name", "preload", "supervise", "metrics",
+    "reload", "reload_dirs", "reload_includes", "reload_excludes", "reload_delay",
+)  # fmt: skip
+HANDLED = (*STOPPING, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
+    """Serve with supervised workers until a signal asks to stop; return the exit status of the process.
+
+    `reread` returns the settings as they are by now, or raises ConfigError: SIGHUP asks for them.
+    """
+    try:
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(Supervisor(config, reread).serve())
+    except PorticoError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+
+
+class Supervisor:
+    """Keeps the workers of one set of settings."""
+
+    def __init__(self, config: Config, reread: Callable[[], Config] | None) -> None:
+        self.config = config
+        self._reread = reread
+        self._directory = os.getcwd()
+        self._identity = identity(config)
+        self._board = Board.create()
+        self._census = Census(self._board)
+        self._notifier = Notifier()
+        self._predecessor = predecessor()
+        self._successor: Successor | None = None
+        self._sockets: list[Listener] = []
+        self._metrics_sockets: list[Listener] = []
+        self._launcher: Launcher = Spawner(self._identity)
+        self._seats: dict[Seat, asyncio.Task[None]] = {}
+        self._children: set[Child] = set()
+        self._replacing = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stop_asked = asyncio.Event()
+        self._at_once = asyncio.Event()
+        self._ticked_at = time.monotonic()
+        self._status = 0  # the worst exit status of a worker that has ended for good
+        self._ever_served = False
+        self._handed_over = False
+
+    async def serve(self) -> int:
+        """Serve until a signal asks to stop; return the exit status."""
+        config = self.config
+        loop = asyncio.get_running_loop()
+        set_title("supervisor", config.name or str(config.app))
+        if config.umask is not None:
+            os.umask(config.umask)
+        self._give_files()
+        pid_file = PidFile(config.pid) if config.pid is not None else None
+        before = self._predecessor
+        handled = caught(loop, self._on_signal, HANDLED, restore=False)
+        with handled, caught(loop, lambda number: self._reap(), (signal.SIGCHLD,)):
+            try:
+                inherited = None if before is None else before.sockets
+                self._sockets = open_listeners(config, inherited=inherited, identity=self._identity)
+                if config.metrics is not None:
+                    inherited = None if before is None else before.metrics
+                    self._metrics_sockets = open_listeners(
+                        Config(app="metrics", bind=(config.metrics,)), inherited=inherited
+                    )
+                if pid_file is not None:
+                    pid_file.write(replacing=None if before is None else before.pid)
+                logger.info("Started supervisor [%d]", os.getpid())
+                return await self._serve()
+            finally:
+                close_listeners([*self._sockets, *self._metrics_sockets], keep_files=self._handed_over)
+                if pid_file is not None and not self._handed_over:
+                    pid_file.remove()
+
+    async def _serve(self) -> int:
+        config = self.config
+        self._notifier.extend(config.timeout_worker_startup)
+        endpoint = None
+        if config.metrics is not None:
+            from portico.server.metrics.endpoint import MetricsEndpoint
+
+            endpoint = MetricsEndpoint(config.metrics, self._census, self._metrics_sockets)
+            await endpoint.start()
+        changes = watch(config) if config.reload else None
+        background = [asyncio.create_task(self._tick())]
+        try:
+            failed = await self._start_all()
+            if failed is not None:
+                return failed
+            if changes is not None:
+                background.append(asyncio.create_task(self._reload_on(changes)))
+            await self._stop_asked.wait()
+            await self._stop_all()
+            logger.info("Finished supervisor [%d]", os.getpid())
+            return self._status
+        finally:
+            for task in (*background, *self._tasks, *self._seats.values()):
+                task.cancel()
+            for child in self._children:
+                child.kill("the supervisor ends")
+            self._launcher.retire()
+            if endpoint is not None:
+                await endpoint.stop()
+
+    # Starting
+
+    async def _start_all(self) -> int | None:
+        """Start the workers and wait until each has had its chance; return the exit status where none serves."""
+        config = self.config
+        self._launcher = self._new_launcher(config)
+        for _ in range(config.workers):
+            self._add_seat()
+        tried = asyncio.gather(*(seat.tried.wait() for seat in self._seats))
+        stopping = asyncio.ensure_future(self._stop_asked.wait())
+        await asyncio.wait((tried, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for waiting in (tried, stopping):
+            waiting.cancel()
+        if self._stop_asked.is_set():
+            return None
+        if not self._ever_served and not config.reload:
+            logger.error("No worker has started. Exiting.")
+            return self._status or FAILED
+        for sock in self._sockets:
+            logger.info("Portico running on %s (Press CTRL+C to quit)", describe(sock))
+        self._notifier.ready()
+        if self._predecessor is not None:
+            claim_files([*self._sockets, *self._metrics_sockets])
+            self._predecessor.serving()
+        return None
+
+    def _new_launcher(self, config: Config) -> Launcher:
+        if not config.preload:
+            return Spawner(self._identity)
+        launch = self._launch(config, number=0, place=0, dump=-1)
+        return TemplateLauncher(launch, self._identity, config.timeout_worker_startup, self._reap)
+
+    def _launch(self, config: Config, *, number: int, place: int, dump: int) -> Launch:
+        sockets = tuple(sock.fileno() for sock in self._sockets)
+        return Launch(settings_of(config), sockets, self._board.fd, place, dump, number)
+
+    async def _start(self, number: int) -> Child:
+        """Start a worker; raises LaunchError."""
+        config = self.config
+        place = self._census.enter(number)
+        with tempfile.TemporaryFile() as file:
+            dump = os.dup(file.fileno())
+        ours, theirs = socket.socketpair()
+        child = Child(number, place, Channel(ours), dump, self._on_change)
+        if config.limit_max_requests is not None:
+            child.max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
+        if config.limit_max_lifetime is not None:
+            child.max_lifetime = config.limit_max_lifetime + random.uniform(0, config.limit_max_lifetime_jitter)
+        try:
+            launch = self._launch(config, number=number, place=place, dump=dump)
+            child.process = await self._launcher.start(launch, ours, theirs)
+        except BaseException:
+            self._census.leave(place)
+            child.channel.close()
+            os.close(dump)
+            raise
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        asyncio.get_running_loop().add_reader(ours, self._listen, child)
+        self._children.add(child)
+        return child
+
+    def _add_seat(self) -> None:
+        seat = Seat(len(self._seats) + 1, self._start, waits_for_change=self.config.reload, died=self._on_death)
+        self._seats[seat] = asyncio.create_task(seat.keep())
+
+    def _remove_seat(self) -> None:
+        seat, task = self._seats.popitem()
+        task.cancel()
+        for child in seat.children():
+            child.stop("fewer workers are wanted", self._drain_s(), replaced=True)
+
+    # What happens to workers
+
+    def _listen(self, child: Child) -> None:
+        child.listen()
+        if child.channel.ended:
+            asyncio.get_running_loop().remove_reader(child.channel)
+            child.reap()
+            if child.state != GONE:  # it is about to end; if not, something has closed what it had open
+                child.kill_at = child.kill_at or time.monotonic() + EXTRA_S
+
+    def _on_change(self, child: Child) -> None:
+        if child.state == GONE:
+            self._children.discard(child)
+            self._census.leave(child.place)
+            if child.reason and child.status:
+                self._status = max(self._status, child.status)
+            elif not self._ever_served:
+                self._status = max(self._status, child.status or 0)
+            return
+        self._ever_served = self._ever_served or child.state == SERVING
+        self._census.set_state(child.place, child.state)
+
+    def _on_death(self, child: Child) -> None:
+        logger.error("Worker %d [%d] has died: it %s", child.number, child.pid, child.describe_end())
+        self._census.count_restart(child.reason or "death")
+
+    def _reap(self) -> None:
+        self._launcher.poll()
+        for child in tuple(self._children):
+            child.reap()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = time.monotonic()
+            # Where this process was held up itself, its workers were too.
+            if now - self._ticked_at < 3 * TICK_S:
+                for child in tuple(self._children):
+                    self._look_at(child, now)
+            self._ticked_at = now
+
+    def _look_at(self, child: Child, now: float) -> None:
+        """Act on a worker that is late, or has to be replaced."""
+        config = self.config
+        child.reap()
+        if child.state == GONE or child.condemned:
+            return
+        if child.kill_at and now > child.kill_at:
+            self._condemn(child, "did not end in time", "hang")
+        elif child.state == STARTING and now - child.started_at > config.timeout_worker_startup:
+            self._condemn(child, f"did not start within {config.timeout_worker_startup:g} s", "startup")
+        elif child.state == SERVING:
+            heartbeat = self._census.heartbeat(child.place)
+            if config.timeout_worker_hang and heartbeat and now - heartbeat > config.timeout_worker_hang:
+                self._condemn(child, f"has been blocked for {now - heartbeat:.1f} s", "hang")
+            elif reason := self._recycling_reason(child, now):
+                child.recycling_at = now + RECYCLING_RETRY_S
+                self._run(self._recycle(child, *reason))
+
+    def _recycling_reason(self, child: Child, now: float) -> tuple[str, str] | None:
+        """Return why a worker has to be replaced, in a word and in words."""
+        config = self.config
+        if now < child.recycling_at:
+            return None
+        requests = self._census.requests(child.place)
+        if requests >= child.max_requests:
+            return "requests", f"has served {requests} requests"
+        if now - child.ready_at >= child.max_lifetime:
+            return "lifetime", f"has served for {now - child.ready_at:.0f} s"
+        rss = self._census.rss(child.place)
+        if config.limit_max_rss is not None and rss > config.limit_max_rss:
+            return "memory", f"uses {rss >> 20} MiB of memory"
+        return None
+
+    async def _recycle(self, child: Child, reason: str, words: str) -> None:
+        async with self._replacing:
+            seat = next((seat for seat in self._seats if seat.child is child), None)
+            if seat is None or child.state != SERVING:
+                return
+            logger.info("Worker %d [%d] %s: it is replaced", child.number, child.pid, words)
+            if await seat.replace(reason, self._drain_s()):
+                self._census.count_restart(reason)
+
+    def _condemn(self, child: Child, words: str, reason: str) -> None:
+        child.condemned = True
+        child.failure = words
+        self._run(self._execute(child, words, reason))
+
+    async def _execute(self, child: Child, words: str, reason: str) -> None:
+        """Log where the worker's threads are, and kill it."""
+        child.signal(signal.SIGUSR2)
+        deadline = time.monotonic() + DUMP_S
+        size = -1
+        while child.state != GONE and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+            written = os.fstat(child.dump).st_size
+            if 0 < written == size:
+                break
+            size = written
+        if child.state == GONE:
+            return
+        stacks = os.pread(child.dump, MAX_DUMP, 0).decode(errors="replace").rstrip() or "(nothing was written)"
+        logger.critical("Worker %d [%d] %s and is killed. Its stacks:\n%s", child.number, child.pid, words, stacks)
+        child.kill(reason)
+
+    # What the operator asks for
+
+    def _on_signal(self, number: int) -> None:
+        if number in STOPPING:
+            if self._stop_asked.is_set() or number == AT_ONCE:
+                self._at_once.set()
+            self._stop_asked.set()
+        elif self._stop_asked.is_set():
+            return
+        elif number == signal.SIGHUP:
+            self._run(self._reload("SIGHUP", reread=True))
+        elif number == signal.SIGTTIN:
+            self._add_seat()
+            logger.info("%d workers are wanted", len(self._seats))
+        elif number == signal.SIGTTOU and len(self._seats) > 1:
+            self._remove_seat()
+            logger.info("%d workers are wanted", len(self._seats))
+        elif number == signal.SIGUSR1:
+            reopen()
+            self._give_files()
+            for child in self._children:
+                child.signal(signal.SIGUSR1)
+        elif number == signal.SIGUSR2:
+            self._upgrade()
+
+    async def _reload(self, why: str, *, reread: bool) -> None:
+        """Replace every worker, one after the other; the first that does not come up ends it, and nothing was lost."""
+        async with self._replacing:
+            self._notifier.reloading()
+            logger.info("Reloading: %s", why)
+            before = self.config, self._launcher
+            replaced = 0
+            try:
+                if reread:
+                    self.config = self._read_again()
+                self._launcher = self._new_launcher(self.config)
+                await self._launcher.prepare()
+                for seat in list(self._seats):
+                    if not await seat.replace("reload", self._drain_s()):
+                        break
+                    replaced += 1
+                    self._census.count_restart("reload")
+                else:
+                    before[1].retire()
+                    self._seat(self.config.workers if self.config.workers != before[0].workers else len(self._seats))
+                    logger.info("Reloaded")
+                    return
+            except ConfigError as error:
+                for problem in error.problems:
+                    logger.error("%s", problem)
+            except LaunchError as error:
+                logger.error("%s", error)
+            finally:
+                self._notifier.ready()
+            if not replaced:
+                if self._launcher is not before[1]:
+                    self._launcher.retire()
+                self.config, self._launcher = before
+            logger.error(
+                "The reload has failed: %s",
+                "the workers of before keep serving" if not replaced else "some workers are still of before",
+            )
+
+    def _read_again(self) -> Config:
+        """Return the settings as they are by now, but for those that only another start can change."""
+        if self._reread is None:
+            return self.config
+        now = self._reread()
+        kept = {name: getattr(self.config, name) for name in FIXED}
+        changed = [name for name in FIXED if getattr(now, name) != kept[name]]
+        if changed:
+            logger.warning("Changed, but not before the next start: %s", ", ".join(changed))
+        return replace(now, app=now.app, **kept)
+
+    def _seat(self, count: int) -> None:
+        while len(self._seats) < count:
+            self._add_seat()
+        while len(self._seats) > count:
+            self._remove_seat()
+
+    async def _reload_on(self, changes: AsyncIterator[list[str]]) -> None:
+        async for files in changes:
+            shown = ", ".join(files[:SHOWN_FILES]) + (" ..." if len(files) > SHOWN_FILES else "")
+            await self._reload(f"{shown} changed", reread=False)
+
+    def _upgrade(self) -> None:
+        if self._successor is not None:
+            logger.warning("The new supervisor [%d] is starting already", self._successor.process.pid)
+            return
+        sockets, metrics = descriptors(self._sockets), descriptors(self._metrics_sockets)
+        try:
+            self._successor = Successor(
+                sockets, metrics, self._notifier.environment(), self._directory, self._on_successor
+            )
+        except OSError as error:
+            logger.error("The new supervisor cannot be started: %s", error)
+
+    def _on_successor(self, successor: Successor, serves: bool) -> None:
+        if not serves:
+            logger.error("The new supervisor [%d] has ended: this one serves on", successor.process.pid)
+            self._successor = None
+            return
+        logger.info("The new supervisor [%d] serves: this one ends", successor.process.pid)
+        self._handed_over = True
+        self._notifier.main_pid(successor.process.pid)
+        self._stop_asked.set()
+
+    # Stopping
+
+    def _drain_s(self) -> float:
+        return self.config.shutdown_delay + 2 * self.config.timeout_graceful_shutdown + EXTRA_S
+
+    async def _stop_all(self) -> None:
+        """Have every worker end: gracefully, or at once when asked to."""
+        if not self._handed_over:
+            self._notifier.stopping()
+        for task in (*self._seats.values(), *self._tasks):
+            task.cancel()
+        for child in self._children:
+            if child.state == STARTING:
+                child.kill("stop")
+            child.stop("stop", self._drain_s(), replaced=self._handed_over)
+        gone = asyncio.gather(*(child.gone.wait() for child in self._children))
+        at_once = asyncio.ensure_future(self._at_once.wait())
+        await asyncio.wait((gone, at_once), return_when=asyncio.FIRST_COMPLETED)
+        if not gone.done():
+            for child in self._children:
+                child.signal(signal.SIGQUIT)
+                child.kill_at = time.monotonic() + AT_ONCE_S
+        await gone
+        at_once.cancel()
+
+    def _give_files(self) -> None:
+        if self._identity is not None:
+            give_files(self.config, self._identity)
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

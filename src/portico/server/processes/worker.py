@@ -1,0 +1,100 @@
+"""A worker process: one `Server` on the supervisor's sockets, until the supervisor or a signal says to stop."""
+
+import asyncio
+import faulthandler
+import gc
+import os
+import signal
+import socket
+import traceback
+
+from portico.asgi import ASGIApp, PorticoError
+from portico.lifespan import LifespanError
+from portico.server.config import Config
+from portico.server.failures import explain
+from portico.server.logs import configure
+from portico.server.metrics.board import Board
+from portico.server.processes.channel import FAILED, STARTUP_FAILED, Channel, Launch
+from portico.server.processes.titles import set_title
+from portico.server.server import Server, load_app, loop_factory
+from portico.server.service import logger
+from portico.server.signals import AT_ONCE, caught
+
+# The supervisor decides what these mean; a terminal sends them to everybody.
+IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH)
+
+
+def run(channel_socket: socket.socket, launch: Launch, app: ASGIApp | None = None) -> None:
+    """Serve, and exit the process; `app` is there already in a fork of the template."""
+    channel = Channel(channel_socket)
+    try:
+        status = _run(channel, launch, app)
+    except BaseException:
+        channel.say(failed=traceback.format_exc())
+        raise SystemExit(FAILED) from None
+    raise SystemExit(status)
+
+
+def _run(channel: Channel, launch: Launch, app: ASGIApp | None) -> int:
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    # With the interpreter blocked in whatever it does, this still writes where every thread is.
+    faulthandler.register(signal.SIGUSR2, file=launch.dump, all_threads=True)
+    config = Config(**launch.config)
+    configure(config)
+    set_title(f"worker {launch.number}", config.name or str(config.app))
+    try:
+        if app is None:
+            app = load_app(config)
+        with asyncio.Runner(loop_factory=loop_factory(config.loop)) as runner:
+            return runner.run(_serve(channel, launch, config, app))
+    except PorticoError as error:
+        channel.say(failed=explain(error))
+        return FAILED
+
+
+async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp) -> int:
+    loop = asyncio.get_running_loop()
+    sockets = [socket.socket(fileno=fd) for fd in launch.sockets]
+    server = Server(config, sockets=sockets, cells=Board(launch.board).place(launch.place))
+    logger.info("Started worker %d [%d]", launch.number, os.getpid())
+    starting = asyncio.ensure_future(server.start(app))
+
+    def stop(number: int) -> None:
+        if number == signal.SIGUSR1:
+            server.reopen_logs()
+        elif starting.done():
+            server.stop(force=number == AT_ONCE)
+        else:
+            starting.cancel()
+
+    def listen() -> None:
+        if any(message.get("stop") for message in channel.take()):
+            server.stop(delay=False)
+        if channel.ended:
+            loop.remove_reader(channel)
+            logger.warning("The supervisor has gone: worker %d [%d] stops", launch.number, os.getpid())
+            stop(signal.SIGTERM)
+
+    channel.socket.setblocking(False)
+    loop.add_reader(channel, listen)
+    handled = (signal.SIGTERM, signal.SIGQUIT, signal.SIGUSR1)
+    with caught(loop, stop, handled, restore=False):
+        try:
+            await starting
+        except asyncio.CancelledError:
+            return 0
+        except LifespanError as error:
+            channel.say(failed=f"{error}")
+            return STARTUP_FAILED
+        gc.freeze()
+        channel.say(ready=True)
+        try:
+            await server.until_stopped()
+        except LifespanError as error:
+            logger.error("%s", error)
+            return STARTUP_FAILED
+        finally:
+            loop.remove_reader(channel)
+        logger.info("Finished worker %d [%d]", launch.number, os.getpid())
+    return 0

@@ -1,0 +1,285 @@
+"""A server: one application, its listeners and its lifespan in one event loop."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any
+
+from portico.asgi import ASGIApp, PorticoError
+from portico.lifespan import Lifespan
+from portico.server.accepting import Acceptor
+from portico.server.access import AccessLog, logger_sink, open_sink
+from portico.server.config import Config
+from portico.server.connection import Connection
+from portico.server.deadlines import NEVER
+from portico.server.health import answering
+from portico.server.importer import adapt, load
+from portico.server.listeners import close_listeners, describe, open_listeners
+from portico.server.logs import reopen, wants_colours
+from portico.server.service import Service, logger
+
+REUSE_S = 1.0  # whoever has used a connection within this time may be sending the next request on it
+
+
+class Server:
+    """Serve one application, as `config` says.
+
+    Use it as an async context manager in a running loop, or `await serve()` in one.
+    """
+
+    def __init__(
+        self, config: Config, *, sockets: Sequence[socket.socket] | None = None, cells: memoryview | None = None
+    ) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            config: The settings.
+            sockets: What to listen on, bound already, in place of what the settings name.
+            cells: Where to count what is served: a worker's part of a `Board`.
+        """
+        self.config = config
+        self.started = False
+        self._given = sockets
+        self._cells = cells
+        self._service: Service | None = None
+        self._lifespan: Lifespan | None = None
+        self._sockets: list[socket.socket] = []
+        self._acceptors: list[Acceptor] = []
+        self._stop_asked: asyncio.Event | None = None
+        self._force_asked: asyncio.Event | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the server listens, such as `http://127.0.0.1:8000` or `unix:/run/app.sock`."""
+        return [describe(sock) for sock in self._sockets]
+
+    @property
+    def url(self) -> str:
+        """The first address."""
+        return self.addresses[0]
+
+    def is_ready(self) -> bool:
+        """Tell whether clients should come here: it has started, and was not told to stop."""
+        return self.started and not (self._stop_asked is not None and self._stop_asked.is_set())
+
+    async def __aenter__(self) -> "Server":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.shutdown()
+
+    async def start(self, app: ASGIApp | None = None) -> None:
+        """Open the listeners, run the application's startup and begin to serve.
+
+        Raises ListenError, LifespanError, or AppImportError for an application that cannot be imported.
+        """
+        config = self.config
+        loop = asyncio.get_running_loop()
+        app = load_app(config) if app is None else app
+        self._stop_asked = asyncio.Event()
+        self._force_asked = asyncio.Event()
+        self._acceptors = []
+        served = answering(app, config.root_path + config.health, self.is_ready) if config.health else app
+        service = self._service = Service(config, served, loop, _access_log(config), self._cells)
+        sockets = self._sockets = list(open_listeners(config) if self._given is None else self._given)
+
+        def protocol() -> Any:
+            return Connection(service)
+
+        try:
+            lifespan = self._lifespan = Lifespan(app, config.lifespan, log=logger)
+            service.start()
+            await lifespan.startup()
+            service.state = lifespan.state
+            _raise_file_limit()
+            for sock in sockets:
+                sock.listen(config.backlog)
+                acceptor = Acceptor(sock, protocol)
+                self._acceptors.append(acceptor)
+                await acceptor.start()
+        except BaseException:
+            service.stop()
+            for acceptor in self._acceptors:
+                acceptor.stop(0)
+            close_listeners(sockets)
+            raise
+        self.started = True
+        for address in self.addresses if self._given is None else ():
+            logger.info("Portico running on %s (Press CTRL+C to quit)", address)
+
+    async def serve(self) -> None:
+        """Start, and serve until `stop()` is called or the task is cancelled."""
+        await self.start()
+        await self.until_stopped()
+
+    def stop(self, *, force: bool = False) -> None:
+        """Ask the server to stop: gracefully, or at once when forced or asked a second time."""
+        asked, force_asked = self._stop_asked, self._force_asked
+        if asked is None or force_asked is None:
+            return
+        if asked.is_set() or force:
+            force_asked.set()
+            self._cut()
+            if self._service is not None and self._service.idle is not None:
+                self._service.idle()  # nobody waits any longer than it takes to be cut
+        asked.set()
+
+    def reopen_logs(self) -> None:
+        """Open the log files anew, under their old names, after these have been moved away."""
+        service = self._service
+        if service is not None and service.access_log is not None:
+            try:
+                service.access_log.reopen()  # first: what it still holds may go to a logger's file
+            except OSError as error:
+                logger.warning("Cannot reopen %s: %s; the old file is kept", error.filename, error.strerror)
+        reopen()
+
+    async def until_stopped(self) -> None:
+        """Serve until `stop()` is called or the task is cancelled; then shut down."""
+        assert self._stop_asked is not None
+        try:
+            await self._stop_asked.wait()
+        finally:
+            await self.shutdown()
+
+    async def shutdown(self) -> None:
+        """Stop accepting, let the answers in flight finish within the grace, cut the rest, run the app's shutdown.
+
+        With `shutdown_delay`, that begins so much later: until then `is_ready()` tells, and nothing else does.
+        """
+        service = self._service
+        asked, force_asked = self._stop_asked, self._force_asked
+        if not self.started or service is None or asked is None or force_asked is None:
+            return
+        self.started = False
+        asked.set()
+        logger.info("Shutting down")
+        if self.config.shutdown_delay:
+            await _passes(force_asked, self.config.shutdown_delay)
+        await self._drain(service, force_asked)
+        try:
+            if self._lifespan is not None:
+                await self._lifespan.shutdown(self.config.timeout_graceful_shutdown)
+        finally:
+            service.stop()
+
+    async def _drain(self, service: Service, force_asked: asyncio.Event) -> None:
+        """Serve what has come already, and what comes on connections that are in use, until all are closed."""
+        grace = self.config.timeout_graceful_shutdown
+        reuse = min(REUSE_S, grace / 2)
+        # The clock is coarse, so a connection may have been used this much later than it says.
+        recently = service.now - reuse - 1.5 * service.tick
+        due = recently + min(service.timeout_header, service.timeout_keep_alive)
+        service.timeout_keep_alive = min(service.timeout_keep_alive, reuse + service.tick)
+        service.stopping = True
+        for acceptor in self._acceptors:
+            acceptor.stop(0 if force_asked.is_set() else self.config.backlog)
+        close_listeners(self._sockets)
+        for acceptor in self._acceptors:
+            await acceptor.opened()
+        began = service.loop.time()
+        self._close_idle(service, 0.0 if service.late else due)
+        if service.is_busy() and not force_asked.is_set():
+            logger.info("Waiting for connections to close. (CTRL+C to force quit)")
+            await self._wait_idle(service, reuse)
+            self._close_idle(service, NEVER)
+            if not force_asked.is_set():
+                await self._wait_idle(service, began + grace - service.loop.time())
+        if service.is_busy():
+            if not force_asked.is_set():
+                logger.warning("Graceful shutdown took too long: cutting %d connections", len(service.connections))
+            self._cut()
+            await self._wait_idle(service, 2.0)
+
+    def _close_idle(self, service: Service, due: float) -> None:
+        for connection in list(service.connections):
+            connection.shutdown(due)
+
+    async def _wait_idle(self, service: Service, timeout_s: float) -> None:
+        idle = asyncio.Event()
+        service.idle = idle.set
+        service.check_idle()
+        try:
+            await _passes(idle, timeout_s)
+        finally:
+            service.idle = None
+
+    def _cut(self) -> None:
+        service = self._service
+        if service is not None:
+            for task in list(service.tasks):
+                task.cancel()
+            for connection in list(service.connections):
+                connection.abort()
+
+
+async def _passes(event: asyncio.Event, timeout_s: float) -> None:
+    """Wait for the event, or until the time has passed."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await event.wait()
+    except TimeoutError:
+        pass
+
+
+def load_app(config: Config) -> ASGIApp:
+    """Return the application that the settings name, as an ASGI 3 application."""
+    app: Any = load(config) if isinstance(config.app, str) or config.factory else config.app
+    adapted = adapt(app, config.interface, config.threads)
+    if not config.debug:
+        return adapted
+    from portico.server.debugging import debugging
+
+    return debugging(adapted, app)
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes the event loop: `auto` is uvloop where it is installed."""
+    if name in ("auto", "uvloop"):
+        try:
+            import uvloop
+
+            return uvloop.new_event_loop
+        except ImportError:
+            if name == "uvloop":
+                raise PorticoError("--loop uvloop: uvloop is not installed; pip install uvloop") from None
+    if name in ("auto", "asyncio"):
+        return asyncio.new_event_loop
+    from importlib import import_module
+
+    module, _, attribute = name.partition(":")
+    try:
+        found: Callable[[], asyncio.AbstractEventLoop] = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise PorticoError(f"--loop {name}: {error}") from None
+    return found
+
+
+def _access_log(config: Config) -> AccessLog | None:
+    if not config.access_log:
+        return None
+    access = logging.getLogger("portico.access")
+    if config.log_config is not None and access.hasHandlers():
+        return AccessLog(config.access_log_format, logger_sink(access))
+    colours = config.access_log_file in (None, "-") and wants_colours(config.use_colors, sys.stdout)
+    return AccessLog(config.access_log_format, open_sink(config.access_log_file), colours=colours)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets us have: each connection is one."""
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):
+            pass

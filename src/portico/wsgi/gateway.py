@@ -1,0 +1,33 @@
+"""The ASGI application that runs a WSGI one."""
+
+import weakref
+
+from portico.asgi import Receive, Scope, Send
+from portico.wsgi.call import Call, WSGIApp
+from portico.wsgi.head import WSGIProtocolError
+from portico.wsgi.pool import Pool
+
+THREADS = 16
+
+
+class Gateway:
+    """Run a WSGI application as an ASGI one.
+
+    Args:
+        app: The WSGI application.
+        threads: How many requests it handles at a time; others wait for their turn.
+    """
+
+    def __init__(self, app: WSGIApp, *, threads: int = THREADS) -> None:
+        self.app = app
+        self.pool = Pool(threads)
+        weakref.finalize(self, self.pool.close)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "http":
+            await Call(self.app, self.pool, scope, receive, send).run()
+        elif kind == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            raise WSGIProtocolError(f"a WSGI application handles HTTP requests, got a scope of type {kind!r}")
