@@ -4,6 +4,7 @@ PORTICO_PURE=1 builds no extension; PORTICO_REQUIRE_COMPILED=1 fails where one c
 """
 
 import os
+import re
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -19,9 +20,23 @@ def extensions() -> list[Extension]:
             continue
         source = pxd.with_suffix(".py")
         name = ".".join(source.relative_to("src").with_suffix("").parts)
-        found.append(Extension(name, [source.as_posix()], optional=optional))
+        found.append(Extension(name, [source.as_posix()], depends=sorted(_cimported(pxd)), optional=optional))
     for extension in found:
         extension.cython_directives = {"language_level": "3", "annotation_typing": False, "binding": False}
+    return found
+
+
+def _cimported(pxd: Path) -> set[str]:
+    """Return the files that declare what the module uses: a change of one of them changes the module too."""
+    found: set[str] = set()
+    waiting = [pxd]
+    while waiting:
+        each = waiting.pop()
+        if each.as_posix() in found or not each.exists():
+            continue
+        found.add(each.as_posix())
+        names = re.findall(r"^from (portico\.[\w.]+) cimport", each.read_text("utf-8"), re.MULTILINE)
+        waiting += [Path("src", *name.split(".")).with_suffix(".pxd") for name in names]
     return found
 
 

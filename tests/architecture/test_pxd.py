@@ -22,7 +22,7 @@ def read_fields(text: str) -> dict[str, set[str]]:
     """Return the fields of each `cdef class` in a `.pxd`."""
     classes: dict[str, set[str]] = {}
     fields: set[str] = set()
-    for line in re.sub(r"[ ]*#.*", "", text).splitlines():
+    for line in re.sub(r"[ ]*#.*|\[::1\]", "", text).splitlines():
         if not line:
             continue
         if not line[0].isspace():
@@ -63,6 +63,7 @@ cdef class Reader:
     cdef public Py_ssize_t start, end
     cdef readonly unsigned int state
     cdef object _owner
+    cdef long long[::1] numbers
 
     cpdef bytes take(self, Py_ssize_t size)
     cdef inline bint is_empty(self)
@@ -72,7 +73,7 @@ cdef class Child(Reader):
 
 cdef int count
 """
-    assert read_fields(text) == {"Reader": {"data", "start", "end", "state", "_owner"}, "Child": set()}
+    assert read_fields(text) == {"Reader": {"data", "start", "end", "state", "_owner", "numbers"}, "Child": set()}
 
 
 @pytest.mark.parametrize("pxd", PXDS, ids=relative)

@@ -20,10 +20,9 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if path == "/block":
         print("blocking", flush=True)
         threading.Event().wait()
-    told: Any = os.getpid() if path == "/pid" else tell(scope)
-    body = json.dumps(told).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": body})
+    told = {"/pid": str(os.getpid()), "/scope": json.dumps(tell(scope))}
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": told.get(path, "ok").encode()})
 
 
 async def lifespan(receive: Receive, send: Send) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.children import ROOT
 from tests.gunicorn.running import READY, WORKER, Gunicorn, fails, gunicorn
 from tests.live import Wire
+from tests.load import Load
 
 APP = "tests.gunicorn.app:app"
 HOLD = b"POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1"
@@ -61,10 +62,10 @@ def held(server: Gunicorn) -> Wire:
 
 def test_an_application_is_served_on_gunicorns_address() -> None:
     with gunicorn(APP, cwd=ROOT) as server:
-        answer = server.client.get("/a?b=c")
+        answer = server.client.get("/scope?b=c")
         assert answer.headers["server"] == "portico"
         assert answer.json()["server"] == ["127.0.0.1", server.port]
-        assert answer.json()["path"] == "/a"
+        assert answer.json()["path"] == "/scope"
 
 
 def test_several_workers_serve_one_address() -> None:
@@ -92,7 +93,9 @@ def test_each_worker_may_have_a_socket_of_its_own() -> None:
 
 def test_a_unix_socket_is_served_and_its_peers_are_trusted_as_gunicorn_trusts_them(tmp_path: Path) -> None:
     with gunicorn(APP, cwd=ROOT, bind=f"unix:{tmp_path / 'app.sock'}") as server:
-        told = server.client.get("/", headers={"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}).json()
+        told = server.client.get(
+            "/scope", headers={"x-forwarded-for": "203.0.113.7", "x-forwarded-proto": "https"}
+        ).json()
         assert told["client"][0] == "203.0.113.7"
         assert told["scheme"] == "https"
 
@@ -100,16 +103,16 @@ def test_a_unix_socket_is_served_and_its_peers_are_trusted_as_gunicorn_trusts_th
 def test_proxies_are_trusted_as_gunicorn_is_told() -> None:
     fields = {"x-forwarded-for": "203.0.113.7"}
     with gunicorn(APP, "--forwarded-allow-ips", "192.0.2.1", cwd=ROOT) as server:
-        assert server.client.get("/", headers=fields).json()["client"][0] == "127.0.0.1"
+        assert server.client.get("/scope", headers=fields).json()["client"][0] == "127.0.0.1"
     with gunicorn(APP, "--forwarded-allow-ips", "127.0.0.1,192.0.2.1", cwd=ROOT) as server:
-        assert server.client.get("/", headers=fields).json()["client"][0] == "203.0.113.7"
+        assert server.client.get("/scope", headers=fields).json()["client"][0] == "203.0.113.7"
 
 
 def test_the_script_name_of_the_environment_is_the_root_path() -> None:
     with gunicorn(APP, cwd=ROOT, env={"SCRIPT_NAME": "/shop"}) as server:
-        told = server.client.get("/pages").json()
+        told = server.client.get("/scope").json()
         assert told["root_path"] == "/shop"
-        assert told["path"] == "/shop/pages"
+        assert told["path"] == "/shop/scope"
 
 
 def test_limits_are_gunicorns() -> None:
@@ -269,6 +272,18 @@ def test_a_worker_is_replaced_after_max_requests_and_no_request_is_lost() -> Non
         pids = [server.pid() for _ in range(50)]
     assert len(set(pids)) > 2
     assert max(map(pids.count, pids)) < 40
+
+
+def test_no_request_is_lost_while_workers_are_replaced_under_load() -> None:
+    options = ("-w", "2", "--max-requests", "200", "--max-requests-jitter", "100")
+    with gunicorn(APP, *options, cwd=ROOT) as server:
+        with Load(server.port) as load:
+            for _ in range(3):
+                server.signal(signal.SIGHUP)
+                server.wait_for("Hang up: Master")
+                server.wait_for(READY)
+                load.more(300)
+        assert load.failures == []
 
 
 def test_the_worker_of_a_blocked_loop_is_killed_after_the_timeout_and_its_stacks_are_logged() -> None:

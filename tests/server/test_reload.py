@@ -13,10 +13,37 @@ from tests.children import environment
 
 from portico.server import reload
 from portico.server.config import Config
-from portico.server.reload import Changes, ReloadError, watch
+from portico.server.reload import Changes, watch
 
 DEADLINE_S = 20.0
-Story = Callable[[Changes], Awaitable[None]]
+
+
+class Observer:
+    """Waits for changes, and fails at those that nobody has expected."""
+
+    def __init__(self, changes: Changes) -> None:
+        self.changes = changes
+        self.expected = {"probe.py"}
+
+    async def settle(self) -> None:
+        """Touch a file until that is noticed: from then on everything is."""
+        task = asyncio.ensure_future(anext(self.changes))
+        while not task.done():
+            write("probe.py")
+            await asyncio.wait((task,), timeout=0.1)
+        assert await task == ["probe.py"]
+
+    async def reports(self, *paths: str) -> None:
+        """Wait until all these were reported, in however many lists; a change may be told of twice."""
+        self.expected |= set(paths)
+        missing = set(paths)
+        while missing:
+            news = set(await anext(self.changes))
+            assert news <= self.expected
+            missing -= news
+
+
+Story = Callable[[Observer], Awaitable[None]]
 
 
 @pytest.fixture(params=["notified", "polled"], autouse=True)
@@ -31,38 +58,19 @@ def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
 
 def play(story: Story, **settings: object) -> None:
-    """Run the story with changes to come, once they are being watched for."""
+    """Run the story once changes are being watched for."""
 
     async def run() -> None:
-        changes = watch(Config(app="main:app", reload_delay=0.02, **settings))  # type: ignore[arg-type]
+        changes = watch(Config(**({"app": "main:app", "reload_delay": 0.02} | settings)))  # type: ignore[arg-type]
         try:
             async with asyncio.timeout(DEADLINE_S):
-                await settle(changes)
-                await story(changes)
+                observer = Observer(changes)
+                await observer.settle()
+                await story(observer)
         finally:
             changes.close()
 
     asyncio.run(run())
-
-
-async def settle(changes: Changes) -> None:
-    """Touch a file until that is noticed, and then until nothing is left to notice."""
-    probe = Path("probe.py")
-    task = asyncio.ensure_future(anext(changes))
-    while not task.done():
-        write(probe)
-        await asyncio.wait((task,), timeout=0.1)
-    assert await task == ["probe.py"]
-    await drained(changes, "probe")
-
-
-async def drained(changes: Changes, name: str) -> None:
-    """Wait for a last change, for what comes after it to be new."""
-    mark = Path(f"{name}_mark.py")
-    write(mark)
-    while str(mark) not in await anext(changes):
-        pass
-    assert changes._queue.empty()
 
 
 def write(path: Path | str) -> None:
@@ -72,48 +80,43 @@ def write(path: Path | str) -> None:
         file.write("#\n")
 
 
-async def until(changes: Changes, *paths: str) -> None:
-    """Wait until all these changes were reported."""
-    missing = set(paths)
-    while missing:
-        missing -= set(await anext(changes))
-
-
 def test_a_file_that_is_changed_added_moved_or_deleted_is_reported() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         write("main.py")
-        assert await anext(changes) == ["main.py"]
+        await watched.reports("main.py")
         write("new.py")
-        assert await anext(changes) == ["new.py"]
+        await watched.reports("new.py")
         Path("new.py").rename("pkg/moved.py")
-        await until(changes, "new.py", "pkg/moved.py")
+        await watched.reports("new.py", "pkg/moved.py")
         Path("pkg/moved.py").unlink()
-        await until(changes, "pkg/moved.py")
+        await watched.reports("pkg/moved.py")
 
     play(story)
 
 
 def test_a_file_that_an_editor_replaces_is_reported() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         for _ in range(2):
             write(".main.py.tmp")
             Path(".main.py.tmp").rename("main.py")
-            await until(changes, "main.py")
+            await watched.reports("main.py")
 
     play(story)
 
 
 def test_changes_soon_after_each_other_are_one_batch(project: Path) -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         write("main.py")
         write("pkg/part.py")
-        assert await anext(changes) == ["main.py", "pkg/part.py"]
+        while "main.py" not in (news := await anext(watched.changes)):
+            assert news == ["probe.py"]
+        assert "pkg/part.py" in news
 
-    play(story)
+    play(story, reload_delay=0.3)
 
 
 def test_what_is_no_source_is_not_reported() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         for name in (
             "page.html",
             ".hidden.py",
@@ -123,20 +126,18 @@ def test_what_is_no_source_is_not_reported() -> None:
             "pkg/tmp.py",
         ):
             write(name)
-        await drained(changes, "last")
-        write("page.html")
         write("main.py")
-        assert await anext(changes) == ["main.py"]
+        await watched.reports("main.py")
 
     play(story, reload_excludes=["tmp.py"])
 
 
 def test_includes_and_directories_of_the_settings_are_watched() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         write("pkg/pages/one.html")
-        await until(changes, "pkg/pages/one.html")
+        await watched.reports("pkg/pages/one.html")
         write(".env")
-        await until(changes, ".env")
+        await watched.reports(".env")
 
     Path("pkg/pages").mkdir()
     Path(".env").touch()
@@ -149,47 +150,46 @@ def test_the_directory_of_the_application_is_the_one_watched_without_another() -
 
 
 def test_files_in_directories_that_appear_are_reported_at_once_and_later() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         write("a/b/c/deep.py")
-        await until(changes, "a/b/c/deep.py")
+        await watched.reports("a/b/c/deep.py")
         write("a/b/c/deep.py")
-        await until(changes, "a/b/c/deep.py")
+        await watched.reports("a/b/c/deep.py")
         write("a/b/other.py")
-        await until(changes, "a/b/other.py")
+        await watched.reports("a/b/other.py")
 
     play(story)
 
 
 def test_a_directory_that_is_renamed_is_watched_under_its_new_name() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         Path("pkg").rename("renamed")
-        await until(changes, "renamed/part.py")
+        await watched.reports("renamed/part.py")
         write("renamed/part.py")
-        await until(changes, "renamed/part.py")
+        await watched.reports("renamed/part.py")
 
     play(story)
 
 
 def test_a_directory_that_is_removed_and_made_anew_is_watched_again() -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         shutil.rmtree("pkg")
         write("pkg/part.py")
-        await until(changes, "pkg/part.py")
-        await drained(changes, "between")
+        await watched.reports("pkg/part.py")
         write("pkg/part.py")
-        await until(changes, "pkg/part.py")
+        await watched.reports("pkg/part.py")
 
     play(story)
 
 
 def test_a_watched_directory_itself_may_go_and_come_back(project: Path) -> None:
-    async def story(changes: Changes) -> None:
+    async def story(watched: Observer) -> None:
         Path("watched").rename("gone")
         shutil.rmtree("gone")
         write("watched/back.py")
-        await until(changes, "watched/back.py")
+        await watched.reports("watched/back.py")
         write("watched/more.py")
-        await until(changes, "watched/more.py")
+        await watched.reports("watched/more.py")
 
     write("watched/first.py")
     write("other/probe.py")
@@ -221,22 +221,46 @@ def test_closing_ends_the_thread_and_may_be_done_twice() -> None:
     assert not [thread for thread in threading.enumerate() if thread.name == "portico reload"]
 
 
-def test_what_goes_wrong_while_watching_reaches_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_system_cannot_watch_so_many_files_they_are_polled(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "no space left for watches")
 
+    async def story(watched: Observer) -> None:
+        write("main.py")
+        await watched.reports("main.py")
+
+    monkeypatch.setenv("WATCHFILES_FORCE_POLLING", "false")
+    monkeypatch.setattr("watchfiles._rust_notify.RustNotify", fail)
+    play(story)
+    assert "no space left for watches" in caplog.text
+
+
+def test_without_watchfiles_files_are_polled_and_the_line_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(watched: Observer) -> None:
+        write("main.py")
+        await watched.reports("main.py")
+
+    monkeypatch.delenv("WATCHFILES_FORCE_POLLING")
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    caplog.set_level("INFO", "portico")
+    play(story)
+    assert "pip install 'portico[reload]'" in caplog.text
+
+
+def test_a_fault_of_ours_reaches_whoever_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: object) -> list[str]:
+        raise AssertionError("a fault")
+
     async def run() -> None:
-        with pytest.raises(ReloadError, match="no space left for watches"):
+        with pytest.raises(AssertionError, match="a fault"):
             await anext(watch(Config(app="main:app")))
 
-    monkeypatch.setattr("watchfiles._rust_notify.RustNotify", fail)
+    monkeypatch.setattr("portico.server.sourcefiles.SourceFiles.walk", fail)
     asyncio.run(run())
-
-
-def test_without_watchfiles_the_line_that_installs_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "watchfiles", None)
-    with pytest.raises(ReloadError, match=r"pip install 'portico\[reload\]'"):
-        watch(Config(app="main:app"))
 
 
 @pytest.mark.process

@@ -204,8 +204,8 @@ def holds(path: Path, text: str) -> bool:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("options", [["--no-supervise"], ["--workers", "2"]])
-def test_sigusr1_opens_the_log_files_of_a_running_server_anew(tmp_path: Path, options: list[str]) -> None:
+@pytest.mark.parametrize("workers", [0, 2])
+def test_sigusr1_opens_the_log_files_of_a_running_server_anew(tmp_path: Path, workers: int) -> None:
     (tmp_path / "main.py").write_text(
         "async def app(scope, receive, send):\n"
         "    assert scope['type'] == 'http'\n"
@@ -213,7 +213,8 @@ def test_sigusr1_opens_the_log_files_of_a_running_server_anew(tmp_path: Path, op
         "    await send({'type': 'http.response.body'})\n"
     )
     path, moved = tmp_path / "access.log", tmp_path / "access.log.1"
-    with served("main:app", *options, "--access-log-file", str(path), cwd=tmp_path) as server:
+    options = ["--workers", str(workers)] if workers else []
+    with served("main:app", *options, "--access-log-file", str(path), supervised=workers > 0, cwd=tmp_path) as server:
         server.client.get("/before")
         path.rename(moved)
         server.process.send_signal(signal.SIGUSR1)

@@ -1,11 +1,15 @@
-"""The command line: `portico run APP`, or `portico APP` for short; `portico dev [APP]`; `portico routes APP`."""
+"""The command line: `portico run APP`, or `portico APP` for short; `portico dev [APP]`; `portico check APP`;
+`portico routes APP`.
+"""
 
 import click
 
 from portico import __version__
+from portico.cli.check import check
 from portico.cli.dev import dev
 from portico.cli.routes import routes
 from portico.cli.run import run
+from portico.cli.top import top
 
 
 class Commands(click.Group):
@@ -24,13 +28,15 @@ class Commands(click.Group):
 def portico() -> None:
     """Serve ASGI applications.
 
-    `portico APP` is `portico run APP`; `portico run --help` lists the options. `portico routes APP` lists the routes.
+    `portico APP` is `portico run APP`; `portico run --help` lists the options.
     """
 
 
 portico.add_command(run)
 portico.add_command(dev)
+portico.add_command(check)
 portico.add_command(routes)
+portico.add_command(top)
 
 
 def main() -> None:

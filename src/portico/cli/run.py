@@ -12,7 +12,7 @@ import click
 
 from portico.cli.uvicorn import OPTIONS, translate
 from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Given, Setting
-from portico.server.sources import gather
+from portico.server.sources import collect, gather
 from portico.server.values import Switch
 
 WRONG_SETTINGS = 2
@@ -60,7 +60,13 @@ def parameters(defaults: Mapping[str, Any] = DEFAULTS) -> list[click.Parameter]:
         metavar="FILE",
         help="TOML file of settings, also $PORTICO_CONFIG; else portico.toml, or [tool.portico] of pyproject.toml.",
     )
-    return [click.Argument(["app"], required=False), *settings, config, *OPTIONS]
+    checking = [
+        click.Option(["--check-config"], is_flag=True, help="Check the settings, import the application, and exit."),
+        click.Option(
+            ["--print-config"], is_flag=True, help="Print all settings and where they come from; check; exit."
+        ),
+    ]
+    return [click.Argument(["app"], required=False), *settings, config, *checking, *OPTIONS]
 
 
 def _serve(**said: Any) -> None:
@@ -91,6 +97,11 @@ def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -
         return WRONG_SETTINGS
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
+    if said["check_config"] or said["print_config"]:
+        from portico.cli.check import examine
+
+        os.chdir(directory)
+        return examine(config, sources_of(said, beneath), shows=said["print_config"])
     if config.supervise and os.name == "posix":
         from portico.server.processes.supervisor import run as run_supervised
 
@@ -106,12 +117,7 @@ def read_settings(said: Mapping[str, Any], beneath: Mapping[str, Given] | None =
     Raises:
         ConfigError: with the problems of all sources.
     """
-    said = dict(said)
-    given, warnings, problems = translate(said)
-    for name, entry in SETTINGS.items():
-        value = said[name]
-        if value is not None and value != ():
-            given[name] = Given(value, "APP" if name == "app" else flag(name, entry), is_text=isinstance(value, str))
+    given, warnings, problems = _on_command_line(said)
     try:
         # A copy: what an env_file sets is for the workers, which read it themselves, each time anew.
         config = gather(given, dict(os.environ), said["config_file"], beneath=beneath)
@@ -120,6 +126,23 @@ def read_settings(said: Mapping[str, Any], beneath: Mapping[str, Given] | None =
     if problems:
         raise ConfigError(problems)
     return config, warnings
+
+
+def sources_of(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> dict[str, Given]:
+    """Return what the settings are made of, each with the label of its source; defaults are not among them."""
+    given, _, _ = _on_command_line(said)
+    return collect(given, dict(os.environ), said["config_file"], beneath=beneath)[0]
+
+
+def _on_command_line(said: Mapping[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
+    """Return the settings that the options give, warnings, and problems."""
+    said = dict(said)
+    given, warnings, problems = translate(said)
+    for name, entry in SETTINGS.items():
+        value = said[name]
+        if value is not None and value != ():
+            given[name] = Given(value, "APP" if name == "app" else flag(name, entry), is_text=isinstance(value, str))
+    return given, warnings, problems
 
 
 run = Grouped("run", callback=_serve, params=parameters(), help=_serve.__doc__)

@@ -1,46 +1,50 @@
 """Watching the source files of an application: `watch` reports which of them changed.
 
 The directories are walked here and handed to watchfiles one by one, so that what is excluded, such as node_modules, is
-not even entered. What counts as a source file is decided in `portico.server.sourcefiles`.
+not even entered. Without watchfiles, or where the system does not tell of changes, files are polled. What counts as a
+source file is decided in `portico.server.sourcefiles`.
 """
 
 import asyncio
 import atexit
 import os
+import platform
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
-from portico.asgi import PorticoError
 from portico.server.config import Config
+from portico.server.polling import ADDED, DELETED, Poller
 from portico.server.service import logger
 from portico.server.sourcefiles import SourceFiles
 
-ADDED, DELETED = 1, 3  # watchfiles' Change
+if TYPE_CHECKING:
+    from watchfiles._rust_notify import RustNotify
+
 STEP_MS = 50
 GROUP_MS = 200
 LOOK_MS = 1000  # how often the watched directories themselves are looked after
 # A file that never rests must not put off the reload for ever.
 LONGEST_WAIT_S = 10.0
 JOIN_S = 2.0
-
-
-class ReloadError(PorticoError):
-    """Source files cannot be watched."""
+POLL_S = 0.3
 
 
 def watch(config: Config) -> "Changes":
-    """Watch from now on, and return the changes to come; to be called where a loop runs.
+    """Watch from now on, and return the changes to come; to be called where a loop runs."""
+    if not has_watchfiles():
+        logger.info("Files are polled for changes: pip install 'portico[reload]' has the system tell of them instead")
+    return Changes(SourceFiles.of(config), config.reload_delay)
 
-    Raises:
-        ReloadError: watchfiles is missing.
-    """
+
+def has_watchfiles() -> bool:
+    """Tell whether watchfiles is installed."""
     try:
         import watchfiles  # noqa: F401
     except ImportError:
-        raise ReloadError("reload: watchfiles is needed: pip install 'portico[reload]'") from None
-    return Changes(SourceFiles.of(config), config.reload_delay)
+        return False
+    return True
 
 
 class Changes:
@@ -65,7 +69,7 @@ class Changes:
         return self
 
     async def __anext__(self) -> list[str]:
-        """Wait for the next list; raises ReloadError where the files cannot be watched."""
+        """Wait for the next list."""
         if self._stop.is_set():
             raise StopAsyncIteration
         try:
@@ -115,11 +119,11 @@ def _follow(files: SourceFiles, stop: threading.Event, report: Callable[[set[str
         while not stop.is_set():
             changes = _news(notifier.watch(GROUP_MS, STEP_MS, LOOK_MS, stop))
             changed = _sources(files, changes)
-            came = {path for change, path in changes if change == ADDED and files.enters(path)}
-            went = any(change == DELETED and path in files.directories for change, path in changes)
+            fresh = {path for change, path in changes if change == ADDED and files.enters(path)}
+            fresh |= {path for change, path in changes if change == DELETED and path in files.directories}
             moved = files.moved()
-            if moved or came or went:
-                known = set() if moved else {path for path in files.directories if not _is_below(path, came)}
+            if moved or fresh:
+                known = set() if moved else {path for path in files.directories if not _is_below(path, fresh)}
                 # The new one sees before the old one closes its eyes.
                 following = _notifier(files)
                 changed |= _sources(files, _news(notifier.watch(1, 1, 1, None)))
@@ -168,12 +172,12 @@ def _notifier(files: SourceFiles) -> "RustNotify | Poller":
 
 
 def _polls() -> bool:
-    """Tell whether to look at the files again and again: by watchfiles' own variable, else where nothing would be told."""
+    """Tell whether to poll: as watchfiles' own variable says, else where nobody would tell of changes."""
     wanted = os.environ.get("WATCHFILES_FORCE_POLLING")
     if wanted:
         return wanted.lower() not in ("false", "disable", "disabled")
     # The Linux of Windows does not tell of changes that are made on the other side.
-    return not _HAS_WATCHFILES or (sys.platform == "linux" and "microsoft-standard" in platform.release().lower())
+    return not has_watchfiles() or (sys.platform == "linux" and "microsoft-standard" in platform.release().lower())
 
 
 def _poll_delay_s() -> float:

@@ -42,6 +42,7 @@ class Server:
         """
         self.config = config
         self.started = False
+        self._delays = True
         self._given = sockets
         self._cells = cells
         self._service: Service | None = None
@@ -118,8 +119,11 @@ class Server:
         await self.start()
         await self.until_stopped()
 
-    def stop(self, *, force: bool = False) -> None:
-        """Ask the server to stop: gracefully, or at once when forced or asked a second time."""
+    def stop(self, *, force: bool = False, delay: bool = True) -> None:
+        """Ask the server to stop: gracefully, or at once when forced or asked a second time.
+
+        Without `delay`, accepting ends now, whatever the settings say: somebody else goes on with it.
+        """
         asked, force_asked = self._stop_asked, self._force_asked
         if asked is None or force_asked is None:
             return
@@ -128,6 +132,7 @@ class Server:
             self._cut()
             if self._service is not None and self._service.idle is not None:
                 self._service.idle()  # nobody waits any longer than it takes to be cut
+        self._delays = delay
         asked.set()
 
     def reopen_logs(self) -> None:
@@ -160,7 +165,7 @@ class Server:
         self.started = False
         asked.set()
         logger.info("Shutting down")
-        if self.config.shutdown_delay:
+        if self.config.shutdown_delay and self._delays:
             await _passes(force_asked, self.config.shutdown_delay)
         await self._drain(service, force_asked)
         try:

@@ -24,6 +24,22 @@ def gather(
     Raises:
         ConfigError: with the problems of all sources.
     """
+    settings, problems = collect(given, environment, file, beneath=beneath)
+    settings.setdefault("app", Given(None, "app"))
+    values, found = settle(settings)
+    if problems or found:
+        raise ConfigError(problems + found)
+    return Config(**values)
+
+
+def collect(
+    given: Mapping[str, Given],
+    environment: MutableMapping[str, str],
+    file: str | None = None,
+    *,
+    beneath: Mapping[str, Given] | None = None,
+) -> tuple[dict[str, Given], list[str]]:
+    """Return what `gather` takes the settings from, as it is given and labelled, and the problems of reading it."""
     problems: list[str] = []
     file = file or environment.get("PORTICO_CONFIG")
     early = _from_environment(environment) | dict(given)
@@ -45,11 +61,7 @@ def gather(
     for name, entry in SETTINGS.items():
         if entry.variable in environment and name not in settings:
             settings[name] = Given(environment[entry.variable], entry.variable, is_text=True)
-    settings.setdefault("app", Given(None, "app"))
-    values, found = settle(settings)
-    if problems or found:
-        raise ConfigError(problems + found)
-    return Config(**values)
+    return settings, problems
 
 
 def _change_directory(settings: Mapping[str, Given]) -> None:

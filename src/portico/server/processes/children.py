@@ -50,7 +50,7 @@ class Child:
         self.started_at = time.monotonic()
         self.ready_at = 0.0
         self.kill_at = 0.0  # when it is killed, if it is there still; 0 is never
-        self.recycling_at = 0.0  # when it may be asked again whether it has to be replaced
+        self.inspect_at = 0.0  # when it may be looked at again for what does not hurry
         self.max_lifetime = float("inf")  # seconds, with its share of the jitter
         self.max_requests = float("inf")
         self.settled = asyncio.Event()  # it is serving, or gone
@@ -131,3 +131,11 @@ class Child:
     def _become(self, state: str) -> None:
         self.state = state
         self._changed(self)
+
+
+def reap_orphans(own: set[int]) -> None:
+    """Reap what other processes have left to this one, the first of a container; who has its own waits for them."""
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) is not None:
+        if ended.si_pid in own:
+            return  # it is asked for its status in its turn
+        os.waitpid(ended.si_pid, os.WNOHANG)

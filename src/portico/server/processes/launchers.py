@@ -27,14 +27,18 @@ class LaunchError(PorticoError):
 class Launcher(Protocol):
     """Starts workers."""
 
+    @property
+    def pid(self) -> int:
+        """The number of its own process; 0 where it has none."""
+
     async def prepare(self) -> None:
         """Do what is to be done once before the first worker; raises LaunchError."""
 
     async def start(self, launch: Launch, ours: socket.socket, theirs: socket.socket) -> Process:
         """Start a worker with its end of the channel; raises LaunchError."""
 
-    def poll(self) -> None:
-        """Look what has become of processes: one has ended."""
+    def poll(self) -> int | None:
+        """Return the exit status of a process of its own that has ended; None while there is something to wait for."""
 
     def retire(self) -> None:
         """Start nothing more; workers that run are left alone."""
@@ -46,6 +50,11 @@ class Spawner:
     def __init__(self, identity: Identity | None) -> None:
         self._identity = identity
 
+    @property
+    def pid(self) -> int:
+        """There is none."""
+        return 0
+
     async def prepare(self) -> None:
         """There is nothing to prepare."""
 
@@ -54,8 +63,9 @@ class Spawner:
         inherited = (*launch.sockets, launch.board, launch.dump)
         return spawn("worker", launch, ours, theirs, inherited, self._identity)
 
-    def poll(self) -> None:
-        """Each process is asked by itself."""
+    def poll(self) -> int | None:
+        """There is none."""
+        return None
 
     def retire(self) -> None:
         """There is nothing to retire."""
@@ -101,6 +111,11 @@ class TemplateLauncher:
         self._answers: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._asking = asyncio.Lock()
 
+    @property
+    def pid(self) -> int:
+        """The number of the template's process; 0 before there is one."""
+        return 0 if self._process is None else self._process.pid
+
     async def prepare(self) -> None:
         """Start the template and wait until it has imported the application."""
         async with self._asking:
@@ -115,14 +130,13 @@ class TemplateLauncher:
             order = pickle.dumps((launch.number, launch.place))
             socket.send_fds(self._channel.socket, [order], [theirs.fileno(), launch.dump])
             answer = await self._answer()
-            worker = Forked(answer["forked"], self)
+            worker = Forked(self._own(answer["forked"]), self)
             self._workers[worker.pid] = worker
             return worker
 
-    def poll(self) -> None:
-        """Take note of the template's own end."""
-        if self._process is not None:
-            self._process.poll()
+    def poll(self) -> int | None:
+        """Return the template's exit status once it has ended."""
+        return None if self._process is None else self._process.poll()
 
     def retire(self) -> None:
         """Let the template end once its workers have; one that is still importing has none."""
@@ -130,6 +144,17 @@ class TemplateLauncher:
             self._process.kill()
         elif self._channel is not None and not self._channel.ended:
             self._channel.socket.shutdown(socket.SHUT_WR)
+
+    def _own(self, pid: int) -> int:
+        """Return the number of a process that is the template's, which may be less trusted than this process."""
+        assert self._process is not None
+        try:
+            status = Path(f"/proc/{pid}/status").read_text()
+        except OSError:  # it has ended already, or the system has no such files
+            return pid
+        if f"\nPPid:\t{self._process.pid}\n" not in status:
+            raise LaunchError(f"the template claims a process that is not its own: {pid}")
+        return pid
 
     async def _begin(self) -> None:
         ours, theirs = socket.socketpair()

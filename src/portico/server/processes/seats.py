@@ -21,6 +21,7 @@ class Seat:
         number: From 1; its workers are called by it.
         start: Starts a worker for it.
         waits_for_change: A worker that cannot start is not tried again before `retry` is called.
+        goes_on: Set once it is known that there is a point in trying again.
         died: Called when its worker has ended without having been told to.
     """
 
@@ -30,6 +31,7 @@ class Seat:
         start: Callable[[int], Awaitable[Child]],
         *,
         waits_for_change: bool,
+        goes_on: asyncio.Event,
         died: Callable[[Child], None],
     ) -> None:
         self.number = number
@@ -38,6 +40,7 @@ class Seat:
         self.tried = asyncio.Event()  # its first worker serves, or has failed
         self._start = start
         self._waits_for_change = waits_for_change
+        self._goes_on = goes_on
         self._died = died
         self._failures = 0  # starts in a row
         self._soon = 0  # deaths in a row, soon after the start
@@ -111,6 +114,8 @@ class Seat:
 
     async def _wait(self) -> None:
         """Wait before the next start if the last ones have failed."""
+        if self._failures:
+            await self._goes_on.wait()
         delay = DELAYS_S[min(max(self._failures, self._soon - 1, 0), len(DELAYS_S) - 1)]
         if not delay:
             return

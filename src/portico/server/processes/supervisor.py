@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +24,8 @@ from portico.server.metrics.board import Board
 from portico.server.metrics.census import Census
 from portico.server.processes.accounts import identity
 from portico.server.processes.channel import FAILED, Channel, Launch
-from portico.server.processes.children import GONE, SERVING, STARTING, Child
+from portico.server.processes.children import GONE, SERVING, STARTING, Child, reap_orphans
+from portico.server.processes.inspection import Finding, inspect, kill
 from portico.server.processes.launchers import Launcher, LaunchError, Spawner, TemplateLauncher, settings_of
 from portico.server.processes.notify import Notifier
 from portico.server.processes.pidfile import PidFile
@@ -35,10 +37,7 @@ from portico.server.service import logger
 from portico.server.signals import AT_ONCE, STOPPING, caught
 
 TICK_S = 1.0
-RECYCLING_RETRY_S = 30.0
 AT_ONCE_S = 3.0
-DUMP_S = 2.0  # for a worker's stacks to be written before it is killed
-MAX_DUMP = 1 << 18  # bytes of it
 SHOWN_FILES = 3
 EXTRA_S = 5.0  # beyond what a worker allows itself, before it is killed
 # What another supervisor would have to do: reading the settings again changes nothing of it.
@@ -79,12 +78,14 @@ class Supervisor:
         self._sockets: list[Listener] = []
         self._metrics_sockets: list[Listener] = []
         self._launcher: Launcher = Spawner(self._identity)
+        self._launchers: list[Launcher] = []  # with those of before, some of whose workers may be left
         self._seats: dict[Seat, asyncio.Task[None]] = {}
         self._children: set[Child] = set()
         self._replacing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop_asked = asyncio.Event()
         self._at_once = asyncio.Event()
+        self._goes_on = asyncio.Event()  # the first workers have had their chance
         self._ticked_at = time.monotonic()
         self._status = 0  # the worst exit status of a worker that has ended for good
         self._ever_served = False
@@ -167,6 +168,7 @@ class Supervisor:
         if not self._ever_served and not config.reload:
             logger.error("No worker has started. Exiting.")
             return self._status or FAILED
+        self._goes_on.set()
         for sock in self._sockets:
             logger.info("Portico running on %s (Press CTRL+C to quit)", describe(sock))
         self._notifier.ready()
@@ -179,7 +181,9 @@ class Supervisor:
         if not config.preload:
             return Spawner(self._identity)
         launch = self._launch(config, number=0, place=0, dump=-1)
-        return TemplateLauncher(launch, self._identity, config.timeout_worker_startup, self._reap)
+        launcher = TemplateLauncher(launch, self._identity, config.timeout_worker_startup, self._reap)
+        self._launchers.append(launcher)
+        return launcher
 
     def _launch(self, config: Config, *, number: int, place: int, dump: int) -> Launch:
         sockets = tuple(sock.fileno() for sock in self._sockets)
@@ -213,7 +217,13 @@ class Supervisor:
         return child
 
     def _add_seat(self) -> None:
-        seat = Seat(len(self._seats) + 1, self._start, waits_for_change=self.config.reload, died=self._on_death)
+        seat = Seat(
+            len(self._seats) + 1,
+            self._start,
+            waits_for_change=self.config.reload,
+            goes_on=self._goes_on,
+            died=self._on_death,
+        )
         self._seats[seat] = asyncio.create_task(seat.keep())
 
     def _remove_seat(self) -> None:
@@ -249,83 +259,48 @@ class Supervisor:
         self._census.count_restart(child.reason or "death")
 
     def _reap(self) -> None:
-        self._launcher.poll()
+        self._launchers = [launcher for launcher in self._launchers if launcher.poll() is None]
+        if self._successor is not None:
+            self._successor.process.poll()
         for child in tuple(self._children):
             child.reap()
+        if os.getpid() == 1 and hasattr(os, "waitid"):
+            own = {child.pid for child in self._children} | {launcher.pid for launcher in self._launchers}
+            if self._successor is not None:
+                own.add(self._successor.process.pid)
+            with suppress(ChildProcessError):
+                reap_orphans(own)
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(min(TICK_S, self._notifier.watchdog_interval or TICK_S))
             now = time.monotonic()
+            if self._notifier.watchdog_interval is not None and self._serves():
+                self._notifier.watchdog()
             # Where this process was held up itself, its workers were too.
             if now - self._ticked_at < 3 * TICK_S:
                 for child in tuple(self._children):
                     self._look_at(child, now)
             self._ticked_at = now
 
+    def _serves(self) -> bool:
+        return any(child.state == SERVING for child in self._children)
+
     def _look_at(self, child: Child, now: float) -> None:
-        """Act on a worker that is late, or has to be replaced."""
-        config = self.config
+        """Act on a worker that hangs, or has to be replaced."""
         child.reap()
-        if child.state == GONE or child.condemned:
-            return
-        if child.kill_at and now > child.kill_at:
-            self._condemn(child, "did not end in time", "hang")
-        elif child.state == STARTING and now - child.started_at > config.timeout_worker_startup:
-            self._condemn(child, f"did not start within {config.timeout_worker_startup:g} s", "startup")
-        elif child.state == SERVING:
-            heartbeat = self._census.heartbeat(child.place)
-            if config.timeout_worker_hang and heartbeat and now - heartbeat > config.timeout_worker_hang:
-                self._condemn(child, f"has been blocked for {now - heartbeat:.1f} s", "hang")
-            elif reason := self._recycling_reason(child, now):
-                child.recycling_at = now + RECYCLING_RETRY_S
-                self._run(self._recycle(child, *reason))
+        finding = inspect(child, self._census, self.config, now)
+        if finding is not None:
+            self._run(kill(child, finding) if finding.hangs else self._recycle(child, finding))
 
-    def _recycling_reason(self, child: Child, now: float) -> tuple[str, str] | None:
-        """Return why a worker has to be replaced, in a word and in words."""
-        config = self.config
-        if now < child.recycling_at:
-            return None
-        requests = self._census.requests(child.place)
-        if requests >= child.max_requests:
-            return "requests", f"has served {requests} requests"
-        if now - child.ready_at >= child.max_lifetime:
-            return "lifetime", f"has served for {now - child.ready_at:.0f} s"
-        rss = self._census.rss(child.place)
-        if config.limit_max_rss is not None and rss > config.limit_max_rss:
-            return "memory", f"uses {rss >> 20} MiB of memory"
-        return None
-
-    async def _recycle(self, child: Child, reason: str, words: str) -> None:
+    async def _recycle(self, child: Child, finding: Finding) -> None:
         async with self._replacing:
             seat = next((seat for seat in self._seats if seat.child is child), None)
             if seat is None or child.state != SERVING:
                 return
-            logger.info("Worker %d [%d] %s: it is replaced", child.number, child.pid, words)
-            if await seat.replace(reason, self._drain_s()):
-                self._census.count_restart(reason)
-
-    def _condemn(self, child: Child, words: str, reason: str) -> None:
-        child.condemned = True
-        child.failure = words
-        self._run(self._execute(child, words, reason))
-
-    async def _execute(self, child: Child, words: str, reason: str) -> None:
-        """Log where the worker's threads are, and kill it."""
-        child.signal(signal.SIGUSR2)
-        deadline = time.monotonic() + DUMP_S
-        size = -1
-        while child.state != GONE and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
-            written = os.fstat(child.dump).st_size
-            if 0 < written == size:
-                break
-            size = written
-        if child.state == GONE:
-            return
-        stacks = os.pread(child.dump, MAX_DUMP, 0).decode(errors="replace").rstrip() or "(nothing was written)"
-        logger.critical("Worker %d [%d] %s and is killed. Its stacks:\n%s", child.number, child.pid, words, stacks)
-        child.kill(reason)
+            logger.info("Worker %d [%d] %s and is replaced", child.number, child.pid, finding.words)
+            if await seat.replace(finding.reason, self._drain_s()):
+                self._census.count_restart(finding.reason)
 
     # What the operator asks for
 
@@ -443,6 +418,7 @@ class Supervisor:
         """Have every worker end: gracefully, or at once when asked to."""
         if not self._handed_over:
             self._notifier.stopping()
+            self._notifier.extend(self._drain_s())
         for task in (*self._seats.values(), *self._tasks):
             task.cancel()
         for child in self._children:

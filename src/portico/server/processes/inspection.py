@@ -1,0 +1,80 @@
+"""What the supervisor looks for in its workers each second: those that hang, and those that have served long enough."""
+
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass
+
+from portico.server.config import Config
+from portico.server.metrics.census import Census
+from portico.server.processes.children import GONE, SERVING, STARTING, Child
+from portico.server.service import logger
+
+RETRY_S = 30.0  # before a worker that could not be replaced is looked at again
+DUMP_S = 2.0  # for a worker's stacks to be written before it is killed
+LOOK_S = 0.05
+MAX_DUMP = 1 << 18  # bytes of them
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with a worker: a word for the metrics, words for the log, and whether it can be asked to end."""
+
+    reason: str
+    words: str
+    hangs: bool
+
+
+def inspect(child: Child, census: Census, config: Config, now: float) -> Finding | None:
+    """Return what has to be done something about."""
+    if child.state == GONE or child.condemned:
+        return None
+    if child.kill_at and now > child.kill_at:
+        return Finding("hang", "did not end in time", True)
+    if child.state == STARTING and now - child.started_at > config.timeout_worker_startup:
+        return Finding("startup", f"did not start within {config.timeout_worker_startup:g} s", True)
+    if child.state != SERVING:
+        return None
+    heartbeat = census.heartbeat(child.place)
+    if config.timeout_worker_hang and heartbeat and now - heartbeat > config.timeout_worker_hang:
+        return Finding("hang", f"has been blocked for {now - heartbeat:.1f} s", True)
+    if now < child.inspect_at:
+        return None
+    found = _worn(child, census, config, now)
+    if found is not None:
+        child.inspect_at = now + RETRY_S
+    return found
+
+
+def _worn(child: Child, census: Census, config: Config, now: float) -> Finding | None:
+    requests = census.requests(child.place)
+    if requests >= child.max_requests:
+        return Finding("requests", f"has served {requests} requests", False)
+    if now - child.ready_at >= child.max_lifetime:
+        return Finding("lifetime", f"has served for {now - child.ready_at:.0f} s", False)
+    rss = census.rss(child.place)
+    if config.limit_max_rss is not None and rss > config.limit_max_rss:
+        return Finding("memory", f"has grown to {rss >> 20} MiB", False)
+    return None
+
+
+async def kill(child: Child, finding: Finding) -> None:
+    """Log where the worker's threads are, and kill it."""
+    child.condemned = True
+    child.failure = finding.words
+    child.signal(signal.SIGUSR2)
+    deadline = time.monotonic() + DUMP_S
+    size = -1
+    while child.state != GONE and time.monotonic() < deadline:
+        await asyncio.sleep(LOOK_S)
+        if child.state != GONE:
+            written = os.fstat(child.dump).st_size
+            if 0 < written == size:
+                break
+            size = written
+    if child.state == GONE:
+        return
+    stacks = os.pread(child.dump, MAX_DUMP, 0).decode(errors="replace").rstrip() or "(it has written none)"
+    logger.critical("Worker %d [%d] %s and is killed. Its stacks:\n%s", child.number, child.pid, finding.words, stacks)
+    child.kill(finding.reason)
