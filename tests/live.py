@@ -43,7 +43,9 @@ class Live:
 
 
 @contextmanager
-def live(app: ASGIApp | Any, *, on: str = FASTEST, **settings: Any) -> Iterator[Live]:
+def live(
+    app: ASGIApp | Any, *, on: str = FASTEST, cells: memoryview | None = None, **settings: Any
+) -> Iterator[Live]:
     """Serve `app` from a background thread; leaving the block stops the server gracefully."""
     settings = {"port": 0, "access_log": False, "timeout_graceful_shutdown": 2.0} | settings
     started = threading.Event()
@@ -53,7 +55,7 @@ def live(app: ASGIApp | Any, *, on: str = FASTEST, **settings: Any) -> Iterator[
 
     async def serve() -> None:
         leave.append(asyncio.Event())
-        async with Server(Config(app=app, **settings)) as server:
+        async with Server(Config(app=app, **settings), cells=cells) as server:
             port = int(server.url.rsplit(":", 1)[1].rstrip("/")) if not settings.get("uds") else 0
             running.append(Live(port, server, asyncio.get_running_loop()))
             started.set()

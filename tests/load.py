@@ -1,7 +1,7 @@
 """Clients that ask a server all the time and forgive nothing.
 
-Every connection must be accepted and every request get its whole answer, with the body that is due. A server may close a
-connection after an answer that announces it; an end that was not announced is a failure.
+Every connection must be accepted, and every request get its whole answer with the body that is due. A server may close
+a connection after an answer that announces it; an end that was not announced is a failure.
 """
 
 import random

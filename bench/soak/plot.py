@@ -39,9 +39,9 @@ def draw(
         memory.axvline(moment / 60, color="lightgrey", linewidth=0.8, zorder=0)
     boundary = next((each.time_s for each in samples if each.phase != samples[0].phase), None)
     for axes in (memory, rate):
-        axes.set_ylim(bottom=0)
         if boundary is not None:
             axes.axvline(boundary / 60, color="red", linestyle="--", linewidth=1)
+    memory.set_ylim(bottom=0)
     memory.set_ylabel("resident memory, MiB (black: supervisor; each other line: a worker)")
     memory.legend(loc="lower right")
     memory.set_title(title, fontsize="medium")

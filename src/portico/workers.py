@@ -11,13 +11,14 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from io import FileIO
 from types import FrameType
 from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError, Receive, Scope, Send
-from portico.server.config import HTTP, LIMITS, SETTINGS, WEBSOCKET, Config, ConfigError, Given, settle
+from portico.server.config import SETTINGS, Config, ConfigError
+from portico.server.gunicorn import OURS, UNUSED, is_changed, read_settings
 from portico.server.server import Server, load_app, loop_factory
 from portico.wsgi import Gateway
 
@@ -27,61 +28,7 @@ try:
 except ImportError as error:
     raise PorticoError("portico.workers needs gunicorn: pip install 'gunicorn>=23'") from error
 
-# Of ours, by the environment and by subclasses: nothing that is decided before a worker is there.
-OURS = {name for name, entry in SETTINGS.items() if entry.group in (HTTP, LIMITS, WEBSOCKET)} | {
-    "access_log_format", "debug", "health", "interface", "lifespan", "loop", "reset_contextvars", "root_path",
-    "shutdown_delay", "threads", "timeout_worker_startup",
-}  # fmt: skip
-UNBOUNDED_BYTES = 1 << 20  # what gunicorn's 0, no limit, is here
 QUIT_S = 5
-
-
-def _line(size: int) -> int:
-    return size or UNBOUNDED_BYTES
-
-
-def _head(field_size: int) -> int:
-    return max(32768, 4 * field_size) if field_size else UNBOUNDED_BYTES
-
-
-def _trusted(addresses: str | list[str]) -> str:
-    """Return gunicorn's list and `unix`: it trusts whoever reaches its unix socket."""
-    return ",".join([addresses] if isinstance(addresses, str) else map(str, addresses)) + ",unix"
-
-
-# Our setting: gunicorn's, and how its value is read. Those that are not there in this version are passed over.
-MAPPED: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "threads": ("threads", int),
-    "lifespan": ("asgi_lifespan", str),
-    "loop": ("asgi_loop", str),
-    "root_path": ("root_path", lambda path: path or os.environ.get("SCRIPT_NAME", "")),
-    "backlog": ("backlog", int),
-    "timeout_keep_alive": ("keepalive", lambda seconds: max(seconds, 0.1)),
-    # At its end gunicorn kills: the last tenth is left to the application's shutdown.
-    "timeout_graceful_shutdown": ("graceful_timeout", lambda seconds: 0.9 * seconds),
-    "limit_request_line": ("limit_request_line", _line),
-    "limit_request_fields": ("limit_request_fields", int),
-    "limit_request_head": ("limit_request_field_size", _head),
-    "forwarded_allow_ips": ("forwarded_allow_ips", _trusted),
-    "ws_max_size": ("websocket_max_message_size", int),
-    "access_log_format": ("access_log_format", str),
-}
-UNUSED = {
-    "pre_request": "is not called: middleware sees each request",
-    "post_request": "is not called: middleware sees each request",
-    "worker_connections": "has no effect: PORTICO_LIMIT_CONNECTIONS limits connections",
-    "statsd_host": "gets no figures of requests from this worker",
-    "http_protocols": "has no effect: HTTP/1.1 is served",
-    "http2_cleartext": "has no effect: HTTP/1.1 is served",
-    "secure_scheme_headers": "has no effect: X-Forwarded-* and Forwarded of trusted proxies are read",
-    "forwarder_headers": "has no effect: PORTICO_ROOT_PATH says where the application is mounted",
-    "header_map": "has no effect: fields with _ stay apart from those with -",
-    "permit_obsolete_folding": "has no effect: malformed requests are refused",
-    "permit_unconventional_http_method": "has no effect: malformed requests are refused",
-    "permit_unconventional_http_version": "has no effect: malformed requests are refused",
-    "casefold_http_method": "has no effect: methods are case-sensitive",
-    "strip_header_spaces": "has no effect: malformed requests are refused",
-}
 
 
 class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn has no annotations
@@ -92,6 +39,7 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
 
     CONFIG_KWARGS: Mapping[str, Any] = {}
     _loop: asyncio.AbstractEventLoop | None = None
+    _stopping = False
     _dump: FileIO | None = None
 
     @classmethod
@@ -102,7 +50,7 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
         except ConfigError as error:
             raise RuntimeError(str(error)) from None
         for name, says in UNUSED.items():
-            if name in cfg.settings and _is_changed(cfg, name):
+            if is_changed(cfg, name):
                 log.warning("%s %s", name, says)
         for name in SETTINGS.keys() - OURS:
             if f"PORTICO_{name.upper()}" in os.environ:
@@ -169,7 +117,7 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
                 self.nr += 1
                 if self.nr == self.max_requests:
                     self.log.info("Autorestarting worker after current request.")
-                    self._stop()
+                    self._stop(delay=False)
             return app(scope, receive, send)
 
         return counted
@@ -182,12 +130,13 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
             self._stop()
         asyncio.get_running_loop().call_later(min(1.0, self.timeout / 2 or 1.0), self._beat)
 
-    def _stop(self) -> None:
+    def _stop(self, *, delay: bool = True) -> None:
         """Stop gracefully; gunicorn repeats SIGTERM every second, which is not meant to hurry."""
         self.alive = False
-        if self._server.is_ready():
-            self._server.stop()
-        self._starting.cancel()
+        if not self._stopping:
+            self._stopping = True
+            self._starting.cancel()
+            self._server.stop(delay=delay)
 
     def _quit(self) -> None:
         self._server.stop(force=True)
@@ -197,7 +146,7 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
         """A thread of gunicorn's, its reloader, has found a change."""
         os.read(self.PIPE[0], 4096)
         if not self.alive:
-            self._stop()
+            self._stop(delay=False)
 
     def handle_quit(self, sig: int, frame: FrameType | None) -> None:
         """Stop at once (SIGQUIT, SIGINT); what holds up the loop or the end of the process gets a few seconds."""
@@ -245,60 +194,6 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
             logger = logging.getLogger(name)
             if not logger.handlers:
                 logger.parent = getattr(self.log, theirs, logging.root)
-
-
-def read_settings(app: Any, cfg: Any, environment: Mapping[str, str], own: Mapping[str, Any]) -> Config:
-    """Return our settings out of gunicorn's, of variables, and of a worker class's own.
-
-    The class's own beat gunicorn's, those beat the variables, and those beat gunicorn's defaults. Raises ConfigError.
-    """
-    given: dict[str, Given] = {}
-    problems = _refused(cfg)
-    for name, (theirs, read) in MAPPED.items():
-        if theirs in cfg.settings:
-            given[name] = Given(read(cfg.settings[theirs].get()), theirs)
-    for name in OURS:
-        variable = f"PORTICO_{name.upper()}"
-        if variable in environment and not (name in given and _is_changed(cfg, MAPPED[name][0])):
-            given[name] = Given(environment[variable], variable, is_text=True)
-    for name, value in own.items():
-        if name in OURS:
-            given[name] = Given(value, f"CONFIG_KWARGS: {name}")
-        else:
-            why = "is gunicorn's to decide" if name in SETTINGS else "is no setting of Portico"
-            problems.append(f"CONFIG_KWARGS: {name} {why}")
-    # An empty log_config says that logging is set up already: the access log goes to its logger.
-    given |= {
-        "app": Given(app, "app"),
-        "access_log": Given(_logs_access(cfg), "accesslog"),
-        "log_config": Given({}, "log_config"),
-    }
-    values, found = settle(given)
-    if problems or found:
-        raise ConfigError(problems + found)
-    return Config(**values)
-
-
-def _refused(cfg: Any) -> list[str]:
-    """Return what is asked for and is not there, and that must not be passed over in silence."""
-    problems = []
-    if cfg.is_ssl:
-        problems.append("certfile, keyfile: PorticoWorker serves no TLS yet; leave them out and let a proxy end TLS")
-    if cfg.proxy_protocol not in (False, None, "off"):
-        problems.append("proxy_protocol: PorticoWorker does not read the PROXY protocol yet; leave it out")
-    if getattr(cfg, "protocol", "http") != "http":
-        problems.append(f"protocol: PorticoWorker speaks HTTP, not {cfg.protocol}")
-    return problems
-
-
-def _logs_access(cfg: Any) -> bool:
-    configured = cfg.accesslog or cfg.logconfig or cfg.logconfig_dict or cfg.logconfig_json
-    return bool(configured or (cfg.syslog and not cfg.disable_redirect_access_to_syslog))
-
-
-def _is_changed(cfg: Any, name: str) -> bool:
-    setting = cfg.settings[name]
-    return bool(setting.get() != type(setting)().get())
 
 
 async def _nothing(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""`portico check APP`, `--check-config` and `--print-config`: what they say of settings and application, and the status."""
+"""`portico check APP`, `--check-config` and `--print-config`: what they print, and the exit status."""
 
 import os
 import subprocess
@@ -29,6 +29,11 @@ def invoke(*args: str) -> Result:
     return CliRunner().invoke(portico, args, prog_name="portico")
 
 
+def in_a_process(*args: str) -> "subprocess.CompletedProcess[str]":
+    command = [*PORTICO, *args]
+    return subprocess.run(command, check=False, env=environment(), capture_output=True, text=True, timeout=30)
+
+
 def shown(output: str) -> dict[str, tuple[str, str]]:
     """Return value and source of each setting that was printed."""
     found = {}
@@ -48,7 +53,7 @@ def shown(output: str) -> dict[str, tuple[str, str]]:
     "args", [("check", "fine:app"), ("run", "fine:app", "--check-config"), ("fine:app", "--check-config")]
 )
 def test_an_application_that_can_be_served_passes_and_is_not_served(args: tuple[str, ...]) -> None:
-    done = subprocess.run([*PORTICO, *args], env=environment(), capture_output=True, text=True, timeout=30)
+    done = in_a_process(*args)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "The settings are right, and the application fine:app can be imported.\n"
 
@@ -78,9 +83,7 @@ def test_without_an_application_there_is_nothing_to_check() -> None:
 @pytest.mark.process
 def test_an_application_that_cannot_be_imported_fails_with_its_traceback(folder: Path) -> None:
     (folder / "broken.py").write_text("def helper():\n    return 1 / 0\n\nhelper()\n")
-    done = subprocess.run(
-        [*PORTICO, "check", "broken:app"], env=environment(), capture_output=True, text=True, timeout=30
-    )
+    done = in_a_process("check", "broken:app")
     assert done.returncode == 1
     assert "broken.py" in done.stderr
     assert "return 1 / 0" in done.stderr
@@ -90,9 +93,7 @@ def test_an_application_that_cannot_be_imported_fails_with_its_traceback(folder:
 @pytest.mark.process
 def test_an_application_that_is_none_fails(folder: Path) -> None:
     (folder / "none.py").write_text("app = 'text'\n")
-    done = subprocess.run(
-        [*PORTICO, "check", "none:app"], env=environment(), capture_output=True, text=True, timeout=30
-    )
+    done = in_a_process("check", "none:app")
     assert done.returncode == 1
     assert "a callable was expected" in done.stderr
 
@@ -137,7 +138,7 @@ def test_a_relative_directory_to_change_to_is_changed_to_once(folder: Path) -> N
     (folder / "inner" / "deep.py").write_text(APP)
     result = invoke("run", "deep:app", "--chdir", "inner", "--print-config")
     assert result.exit_code == 0, result.stderr
-    assert shown(result.stdout)["chdir"] == ('"inner"', "--chdir")
+    assert shown(result.stdout)["chdir"] == (f'"{folder / "inner"}"', "--chdir")
 
 
 def test_what_is_printed_can_be_used_as_a_file() -> None:

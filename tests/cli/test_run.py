@@ -123,7 +123,7 @@ def test_what_changes_nothing_is_taken_in_silence(args: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize(
     "args",
-    [("--http", "h11"), ("--http2",), ("--ws", "wsproto"), ("--reload-dir", "a")],
+    [("--http", "h11"), ("--http2",), ("--ws", "wsproto")],
 )
 def test_what_has_no_effect_warns(args: tuple[str, ...]) -> None:
     config, (warning,) = read("main:app", *args)
@@ -138,10 +138,7 @@ def test_the_head_size_of_h11_is_a_limit() -> None:
     assert refused("main:app", "--h11-max-incomplete-event-size", "x")[0].startswith("--h11-max-incomplete-event-size:")
 
 
-@pytest.mark.parametrize(
-    "args",
-    [("--workers", "2"), ("--reload",), ("--ssl-keyfile", "a"), ("--ssl-certfile", "a"), ("--limit-max-requests", "9")],
-)
+@pytest.mark.parametrize("args", [("--ssl-keyfile", "a"), ("--ssl-certfile", "a")])
 def test_what_is_not_built_yet_is_refused(args: tuple[str, ...]) -> None:
     (problem,) = refused("main:app", *args)
     assert problem.startswith(f"{args[0]}: ")
@@ -156,11 +153,11 @@ def test_no_setting_hides_behind_an_option_of_uvicorn() -> None:
 
 
 def test_all_problems_are_printed_at_once_and_the_status_is_2() -> None:
-    result = invoke("run", "main:app", "--port", "x", "--workers", "4", "--header", "A: b\r", "--uds", "a", "--fd", "3")
+    result = invoke("run", "main:app", "--port", "x", "--workers", "0", "--header", "A: b\r", "--uds", "a", "--fd", "3")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "Error: --workers: several worker processes are not built yet",
         "Error: --port: expected a whole number, got 'x'",
+        "Error: --workers: expected at least 1, got 0",
         "Error: --header: the value of A has characters that no header field may have: 'b\\r'",
         "Error: --uds and --fd: choose one, or give several addresses with bind",
     ]
@@ -197,7 +194,7 @@ def test_the_help_is_in_groups() -> None:
     lines = invoke("run", "--help").stdout.splitlines()
     groups = list(dict.fromkeys(f"{entry.group}:" for entry in SETTINGS.values()))
     assert [line for line in lines if line and line[0] != " " and line.endswith(":")] == [*groups, "Other:"]
-    assert not any("--workers" in line for line in lines)
+    assert any("--workers" in line for line in lines)
 
 
 def test_options_may_come_first() -> None:
@@ -248,23 +245,37 @@ def test_run_may_be_left_out(nowhere: Path) -> None:
     assert process.returncode == 0
 
 
-@pytest.mark.process
-@pytest.mark.parametrize(
+NOT_IMPORTED = pytest.mark.parametrize(
     ("app", "says"),
     [
-        ("missing:app", "Error: there is no module 'missing' in "),
-        ("broken:app", "Error: importing 'broken' failed: ModuleNotFoundError: No module named 'nowhere' (broken.py, "),
-        ("hello:ap", "Error: the module 'hello' (hello.py) has no attribute 'ap': did you mean 'app'?"),
-        ("hello.py", "Error: 'hello.py' is not module:attribute, such as main:app: did you mean 'hello:app'?"),
+        ("missing:app", "there is no module 'missing' in "),
+        ("broken:app", "importing 'broken' failed: ModuleNotFoundError: No module named 'nowhere' (broken.py, "),
+        ("hello:ap", "the module 'hello' (hello.py) has no attribute 'ap': did you mean 'app'?"),
+        ("hello.py", "'hello.py' is not module:attribute, such as main:app: did you mean 'hello:app'?"),
     ],
 )
+
+
+@pytest.mark.process
+@NOT_IMPORTED
 def test_an_application_that_cannot_be_imported_is_a_short_message(nowhere: Path, app: str, says: str) -> None:
     (nowhere / "hello.py").write_text(HELLO)
     (nowhere / "broken.py").write_text("import nowhere\n")
-    process = portico_process(app)
+    process = portico_process(app, "--no-supervise", "--port", "0")
     assert process.returncode == 1
-    assert process.stderr.startswith(says)
+    assert process.stderr.startswith(f"Error: {says}")
     assert process.stderr.count("\n") == 1
+
+
+@pytest.mark.process
+@NOT_IMPORTED
+def test_the_supervisor_says_what_its_worker_could_not_import_and_ends(nowhere: Path, app: str, says: str) -> None:
+    (nowhere / "hello.py").write_text(HELLO)
+    (nowhere / "broken.py").write_text("import nowhere\n")
+    process = portico_process(app, "--port", "0")
+    assert process.returncode == 1
+    assert process.stderr.count(f"has not started: {says}") == 1
+    assert process.stderr.endswith("ERROR:    No worker has started. Exiting.\n")
 
 
 @pytest.mark.process

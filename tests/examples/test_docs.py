@@ -20,6 +20,7 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED = re.compile(r"# (\w+\.py)\n")  # a block that begins with a file's name is that file for the others of its folder
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
+OTHER_PROGRAMS = re.compile(r"^(?:\$ curl|# systemctl|RUN|HEALTHCHECK) .*|`(?:docker|systemctl) [^`]*`", re.MULTILINE)
 SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
 
 
@@ -96,15 +97,14 @@ def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "asgi", "websockets"))]
+    "name", ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "processes", "asgi", "websockets"))]
 )
 def test_every_option_that_a_page_names_exists(name: str) -> None:
     command = [*PORTICO, "run", "--help"]
     help_text = subprocess.run(
         command, env=environment(), cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     ).stdout
-    lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("$ curl")]
-    named = set(OPTION.findall("\n".join(lines)))
+    named = set(OPTION.findall(OTHER_PROGRAMS.sub("", (ROOT / name).read_text())))
     assert named - set(OPTION.findall(help_text)) == set()
 
 

@@ -26,7 +26,13 @@ def test_hello_answers_with_one_body() -> None:
 def test_hello_logs_the_lines_an_operator_expects() -> None:
     with served("examples.hello:app", supervised=True) as server:
         server.client.get("/logged?yes=1")
-    for line in ("Started server process", "Waiting for application startup", "Portico running on", "/logged?yes=1"):
+    for line in (
+        "Started supervisor",
+        "Started worker 1",
+        "Waiting for application startup",
+        "Portico running on",
+        "/logged?yes=1",
+    ):
         assert line in server.log
     assert "Traceback" not in server.log
 

@@ -267,6 +267,22 @@ def test_hup_serves_the_new_code_and_finishes_what_the_old_has_begun(tmp_path: P
         assert server.client.get("/").text == "version two"
 
 
+def test_a_change_of_the_source_is_served_and_so_is_the_traceback_of_a_syntax_error(tmp_path: Path) -> None:
+    module = tmp_path / "versioned.py"
+    module.write_text(VERSIONED.format(1))
+    options = ("--reload", "--reload-engine", "poll")
+    with gunicorn("versioned:app", *options, cwd=tmp_path, env={"PYTHONDONTWRITEBYTECODE": "1"}) as server:
+        assert server.client.get("/").text == "version 1"
+        module.write_text("def app(:\n")
+        server.wait_for("Booting worker")
+        answer = server.client.get("/")
+        assert answer.status_code == 500
+        assert "line " in answer.text
+        module.write_text(VERSIONED.format("two"))
+        server.wait_for(READY)
+        assert server.client.get("/").text == "version two"
+
+
 def test_a_worker_is_replaced_after_max_requests_and_no_request_is_lost() -> None:
     with gunicorn(APP, "--max-requests", "10", cwd=ROOT) as server:
         pids = [server.pid() for _ in range(50)]

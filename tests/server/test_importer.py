@@ -12,6 +12,7 @@ import pytest
 
 from portico.server.config import Config
 from portico.server.importer import AppImportError, adapt, load
+from portico.wsgi import Gateway
 
 APP = "async def app(scope, receive, send): pass\n"
 Write = Callable[[str, str], None]
@@ -251,7 +252,73 @@ def test_an_asgi_2_application_is_told_and_called_twice(app: Any) -> None:
     assert Double.seen == [({"asgi": {"version": "2.0"}}, three, three)]
 
 
+def wsgi(environ: Any, start_response: Any) -> Any:
+    """A WSGI application."""
+
+
+def wsgi_with_more(environ: Any, start_response: Any, more: Any = None) -> Any: ...
+
+
+class WSGIInstance:
+    def __call__(self, e: Any, s: Any) -> Any: ...
+
+
+class WSGIClass:
+    """The second form of application in PEP 3333."""
+
+    def __init__(self, environ: Any, start_response: Any) -> None: ...
+
+    def __iter__(self) -> Any: ...
+
+
+def made_by_flask() -> Any:
+    from flask import Flask
+
+    return Flask(__name__)
+
+
+def made_by_django() -> Any:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    return WSGIHandler.__new__(WSGIHandler)
+
+
+@pytest.mark.parametrize(
+    "app",
+    [
+        wsgi,
+        wsgi_with_more,
+        WSGIInstance(),
+        WSGIInstance().__call__,
+        WSGIClass,
+        functools.partial(wsgi),
+        made_by_flask(),
+        made_by_django(),
+    ],
+)
+def test_a_wsgi_application_is_told_and_runs_in_so_many_threads(app: Any) -> None:
+    adapted: Any = adapt(app, "auto", 3)
+    assert type(adapted) is Gateway
+    assert (adapted.app, adapted.pool.threads) == (app, 3)
+
+
+async def asynchronous(environ: Any, start_response: Any) -> None: ...
+
+
+class Layer:
+    """What takes two arguments and is no application: a layer that was not put around one."""
+
+    def __init__(self, app: Any, option: Any) -> None: ...
+
+
+@pytest.mark.parametrize("app", [asynchronous, Layer])
+def test_what_only_looks_like_wsgi_is_refused(app: Any) -> None:
+    with pytest.raises(AppImportError, match=r"nor with \(environ, start_response\)"):
+        adapt(app, "auto")
+
+
 def test_the_interface_can_be_said() -> None:
+    assert type(adapt(anything, "wsgi")) is Gateway
     assert adapt(anything, "asgi2") is not anything
     same: Any = adapt(Double, "asgi3")
     assert same is Double

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ pytestmark = [
     pytest.mark.process,
     pytest.mark.skipif(sys.platform == "win32", reason="systemd's datagrams"),
 ]
+DEADLINE_S = 20
 APP = """
 async def app(scope, receive, send):
     assert scope["type"] == "http"
@@ -94,6 +96,47 @@ def test_a_reload_is_told_from_its_beginning_to_its_end(systemd: Systemd, tmp_pa
         systemd.wait_for("RELOADING=1")
         systemd.wait_for("READY=1")
         assert server.client.get("/").status_code == 200
+
+
+def test_a_new_supervisor_gets_the_socket_the_pid_file_and_systemds_ear(systemd: Systemd, tmp_path: Path) -> None:
+    pid_file, path = tmp_path / "portico.pid", tmp_path / "web"
+    options = ("--pid", str(pid_file), "--bind", f"unix:{path}", "--bind", "127.0.0.1:0")
+    with served("main:app", *options, supervised=True, cwd=tmp_path, env=systemd.variables) as server:
+        systemd.wait_for("READY=1")
+        before, file = server.process.pid, path.stat()
+        server.process.send_signal(signal.SIGUSR2)
+        after = int(systemd.wait_for("MAINPID=").removeprefix("MAINPID="))
+        assert server.process.wait(30) == 0
+        try:
+            assert pid_file.read_text() == f"{after}\n" != f"{before}\n"
+            assert os.path.samestat(file, path.stat())
+            assert server.client.get("/").status_code == 200
+            assert not any(message.startswith("STOPPING") for message in systemd.heard)
+        finally:
+            os.kill(after, signal.SIGTERM)
+        systemd.wait_for("STOPPING=1")
+        server.wait_for(rf"Finished supervisor \[{after}\]")
+    assert not path.exists()
+    assert not pid_file.exists()
+
+
+def test_a_new_supervisor_that_cannot_start_leaves_all_as_it_was(systemd: Systemd, tmp_path: Path) -> None:
+    pid_file, path = tmp_path / "portico.pid", tmp_path / "web"
+    options = ("--pid", str(pid_file), "--bind", f"unix:{path}", "--bind", "127.0.0.1:0")
+    with served("main:app", *options, supervised=True, cwd=tmp_path, env=systemd.variables) as server:
+        systemd.wait_for("READY=1")
+        (tmp_path / "main.py").write_text("nonsense")
+        server.process.send_signal(signal.SIGUSR2)
+        server.wait_for("this one serves on")
+        deadline = time.monotonic() + DEADLINE_S
+        while not pid_file.exists():  # it is written again after the log line
+            assert time.monotonic() < deadline, server.log
+        assert pid_file.read_text() == f"{server.process.pid}\n"
+        assert path.is_socket()
+        assert server.client.get("/").status_code == 200
+    assert not any(message.startswith("MAINPID") for message in systemd.heard)
+    assert not path.exists()
+    assert not pid_file.exists()
 
 
 @MODES

@@ -49,7 +49,7 @@ def examine(config: Config, given: Mapping[str, Given], *, shows: bool) -> int:
 
 def listing(config: Config, given: Mapping[str, Given]) -> str:
     """Return all settings with their values and where these come from, in the form of a file of settings."""
-    lines = []
+    lines: list[str] = []
     group = ""
     for name, entry in SETTINGS.items():
         if entry.group != group:

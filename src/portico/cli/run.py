@@ -56,7 +56,7 @@ def parameters(defaults: Mapping[str, Any] = DEFAULTS) -> list[click.Parameter]:
     shown = DEFAULTS | dict(defaults)
     settings = [option(name, entry, shown[name]) for name, entry in SETTINGS.items() if name != "app"]
     config = click.Option(
-        ["--config", "config_file"],
+        ["--config", "-c", "config_file"],
         metavar="FILE",
         help="TOML file of settings, also $PORTICO_CONFIG; else portico.toml, or [tool.portico] of pyproject.toml.",
     )

@@ -11,9 +11,9 @@ from collections.abc import MutableMapping
 import click
 
 from portico.asgi import PorticoError
+from portico.cli.report import Report, table
 from portico.cli.run import WRONG_SETTINGS
 from portico.cli.terminal import Line, Screen
-from portico.cli.workers import Report, table
 from portico.server.config import ConfigError, settle
 from portico.server.listeners import parse_bind
 from portico.server.sources import collect
@@ -126,9 +126,7 @@ def _setting(environment: MutableMapping[str, str], file: str | None) -> str:
     value = values.get("metrics")
     if value is None:
         raise ConfigError(
-            [
-                "which server? Name the address of its metrics, as in `portico top 127.0.0.1:9100`, or set PORTICO_METRICS"
-            ]
+            ["which server? Name where its metrics are, as in `portico top 127.0.0.1:9100`, or set PORTICO_METRICS"]
         )
     return str(value)
 

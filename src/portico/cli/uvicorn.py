@@ -1,4 +1,5 @@
-"""Options of uvicorn that Portico takes so that a command line need not change, but that are no settings.
+"""Options of uvicorn, and one of gunicorn, that Portico takes so that a command line need not change, but that are no
+settings.
 
 Some have nothing left to decide and only warn; some name what is not built yet, and are refused rather than ignored
 where the user would otherwise believe to have it.
@@ -27,6 +28,7 @@ class Foreign:
     harmless: tuple[str, ...] = ()
     switch: str = ""  # the flag that turns it off; "-" where there is none
     many: bool = False
+    short: tuple[str, ...] = ()
 
 
 def _not_built(what: str, **more: Any) -> Foreign:
@@ -44,6 +46,7 @@ FOREIGN = {
     "ssl_ca_certs": _not_built("TLS is"),
     "ssl_ciphers": _not_built("TLS is"),
     HEAD_SIZE: Foreign("the option is called --limit-request-head here"),
+    "worker_class": Foreign("there is one kind of worker, for ASGI and WSGI", short=("-k",)),
 }
 
 
@@ -55,7 +58,7 @@ def _option(name: str, foreign: Foreign) -> click.Option:
     if foreign.switch:
         off = f"/{foreign.switch}" if foreign.switch != "-" else ""
         return click.Option([_flag(name) + off, name], is_flag=True, default=None, hidden=True)
-    return click.Option([_flag(name), name], multiple=foreign.many, hidden=True)
+    return click.Option([_flag(name), *foreign.short, name], multiple=foreign.many, hidden=True)
 
 
 OPTIONS = [_option(name, foreign) for name, foreign in FOREIGN.items()]

@@ -2,43 +2,99 @@
 
 A listening socket can outlive the server: other workers have it, or the next server does. So nothing is taken from it
 that is not served, and when the server stops, what is on its way is served too.
+
+The kernel wakes every worker for each connection, and the first one has it, be it as busy as it may. So a worker that
+has more connections than another one leaves it a head start; the figures are in docs/benchmarks.md.
 """
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
 
-from portico.server.service import logger
+from portico.server.metrics.board import ACCEPTING, HEARTBEAT, PID, PLACES, Board
+from portico.server.service import Service, logger
 
-AT_ONCE = 1  # connections taken before other workers, and those that are open already, have their turn
+AT_ONCE = 16  # connections taken before those that are open already have their turn
+HEAD_START_S = 0.002
+SHARE = 8  # an eighth more connections than the others have is not yet too many
+ALIVE_S = 3.0  # a worker whose heart has not beaten for so long takes nothing
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 RECOVERY_S = 1.0  # without accepting, after the system has run out of something
+
+
+class Neighbours:
+    """The workers that accept on the same sockets; each shows on the board how many connections it has."""
+
+    def __init__(self, board: Board, cells: memoryview, service: Service) -> None:
+        self._places = [board.place(number) for number in range(PLACES)]
+        self._others: list[memoryview] = []
+        self._looked_at = -1.0
+        self._cells = cells
+        self._service = service
+
+    def show(self, opening: int) -> int:
+        """Show and return how many connections this worker has, with those that are being opened."""
+        count = len(self._service.connections) + opening
+        self._cells[ACCEPTING] = count + 1
+        return count
+
+    def leave(self) -> None:
+        """Say that this worker accepts nothing."""
+        self._cells[ACCEPTING] = 0
+
+    def have_room(self, opening: int) -> bool:
+        """Tell whether one of them has so many connections less than this worker that the next one should be its."""
+        count = self.show(opening)
+        now = self._service.now
+        if now != self._looked_at:
+            self._looked_at = now
+            self._look(now)
+        least = min((cells[ACCEPTING] or count + 1 for cells in self._others), default=count + 1) - 1
+        return count > least + max(1, least // SHARE)
+
+    def _look(self, now: float) -> None:
+        """Find out who is there; one that hangs would only cost time."""
+        ours = os.getpid()
+        since = (now - ALIVE_S) * 1e9
+        self._others = [
+            cells for cells in self._places if cells[PID] and cells[PID] != ours and cells[HEARTBEAT] > since
+        ]
 
 
 class Acceptor:
     """Accepts on one socket, and gives each connection a protocol."""
 
-    def __init__(self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol], neighbours: Neighbours | None = None
+    ) -> None:
         self._sock = sock
         self._protocol = protocol
+        self._neighbours = neighbours
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[Any]] = set()
         self._resumption: asyncio.TimerHandle | None = None
         self._exhausted = False
+        self._has_waited = False
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Begin to accept."""
         self._sock.setblocking(False)
         try:
-            self._resume()
+            self._loop.add_reader(self._sock.fileno(), self._accept)
         except NotImplementedError:  # Windows, where sockets are not shared
             self._server = await self._loop.create_server(self._protocol, sock=self._sock)
+        if self._neighbours is not None:
+            self._neighbours.show(0)
 
     def stop(self, limit: int) -> None:
         """Accept no more, after up to `limit` connections that the kernel holds."""
+        if self._neighbours is not None:
+            self._neighbours.leave()
+            self._neighbours = None
         if self._server is not None:
             self._server.close()
             return
@@ -59,12 +115,16 @@ class Acceptor:
     def _resume(self) -> None:
         self._resumption = None
         self._loop.add_reader(self._sock.fileno(), self._accept)
+        self._accept()
 
     def _accept(self, limit: int = AT_ONCE) -> None:
         for _ in range(limit):
+            if self._neighbours is not None and self._gives_way(self._neighbours):
+                return
             try:
                 connection, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):  # somebody else was quicker
+                self._has_waited = False
                 return
             except OSError as error:
                 if error.errno in EXHAUSTED:
@@ -76,6 +136,15 @@ class Acceptor:
             task = self._loop.create_task(self._open(connection))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)
+
+    def _gives_way(self, neighbours: Neighbours) -> bool:
+        """Leave a connection to the others for a moment, once; they may be too busy to take it."""
+        if not neighbours.have_room(len(self._opening)) or self._has_waited:
+            self._has_waited = False
+            return False
+        self._has_waited = True
+        self._pause(HEAD_START_S)
+        return True
 
     async def _open(self, connection: socket.socket) -> None:
         try:

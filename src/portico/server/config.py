@@ -145,6 +145,7 @@ class Config:
         Binds(),
         LISTENING,
         "HOST:PORT, [IPV6]:PORT, :PORT, PORT, unix:/PATH or fd://N; may be repeated, and replaces host and port.",
+        flags=("--bind", "-b"),
     )
     uds: str | None = _setting(None, Text("PATH"), LISTENING, "Unix socket to listen on.", optional=True)
     uds_permissions: int | None = _setting(
@@ -471,6 +472,8 @@ def _contradictions(values: Mapping[str, Any], labels: Mapping[str, str]) -> lis
     unix = values["uds"] is not None or any(text.startswith("unix:") for text in values["bind"])
     if values["uds_permissions"] is not None and not unix:
         problems.append(f"{label('uds_permissions')}: there is no unix socket; give one with uds or bind")
+    if values["preload"] and values["reload"]:
+        problems.append(f"{label('preload')} and {label('reload')}: what is imported once cannot change; leave out one")
     if not values["supervise"]:
         for name in ("preload", "reload", "user", "group"):
             if values[name]:

@@ -18,7 +18,7 @@ cdef class Exchange(Call):
     cdef public bint no_body, trailers, body_done, delivered, gone, hung_up
     cdef public list chunks, request_trailers, trailer_lines
     cdef public Py_ssize_t queued
-    cdef public double started
+    cdef public long long started
 
     cpdef ended(self, error)
     cpdef abandon(self)

@@ -69,7 +69,7 @@ class Exchange(Call):
         self.request_trailers: list[tuple[bytes, bytes]] | None = None
         self.gone = False  # nothing can be written any more
         self.hung_up = False  # the peer has closed its side
-        self.started = time.perf_counter()
+        self.started = time.perf_counter_ns()
 
     # The end of the application
 
@@ -127,7 +127,7 @@ class Exchange(Call):
                 request.http_version,
                 self.status,
                 self.sent,
-                self.started,
+                self.started / 1e9,
                 request.headers,
                 self.response_headers,
             )

@@ -16,6 +16,8 @@ from portico.server.config import DEFAULTS, Config, ConfigError
 if TYPE_CHECKING:
     from portico.server.processes.accounts import Identity
 
+logger = logging.getLogger("portico")
+
 TRACE = 5
 COLOURS = {"TRACE": 34, "DEBUG": 36, "INFO": 32, "WARNING": 33, "ERROR": 31, "CRITICAL": 91}
 WIDTH = 9  # of the level, its colon and the blanks: "CRITICAL:"
@@ -42,7 +44,6 @@ def configure(config: Config) -> None:
         ConfigError: the configuration of logging cannot be read or is wrong.
     """
     logging.addLevelName(TRACE, "TRACE")
-    logger = logging.getLogger("portico")
     if config.log_config is None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(LineFormatter(wants_colours(config.use_colors, sys.stderr)))
@@ -67,9 +68,7 @@ def reopen() -> None:
             try:
                 stream = handler._open()
             except OSError as error:
-                logging.getLogger("portico").warning(
-                    "Cannot reopen %s: %s; the old file is kept", handler.baseFilename, error.strerror
-                )
+                logger.warning("Cannot reopen %s: %s; the old file is kept", handler.baseFilename, error.strerror)
                 continue
             old = handler.setStream(stream)
         if old is not None:

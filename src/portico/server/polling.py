@@ -27,6 +27,8 @@ class Poller:
         until = time.monotonic() + timeout_ms / 1000
         while True:
             before, now = self._before, self._look()
+            # Where entries come and go meanwhile, a listing may leave one out that stays.
+            now |= {path: before[path] for path in before.keys() - now.keys() if os.path.lexists(path)}
             self._before = now
             changes = {(ADDED, path) for path in now.keys() - before.keys()}
             changes |= {(DELETED, path) for path in before.keys() - now.keys()}

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from portico.server.config import Config
+from portico.server.logs import logger
 from portico.server.polling import ADDED, DELETED, Poller
-from portico.server.service import logger
 from portico.server.sourcefiles import SourceFiles
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ LOOK_MS = 1000  # how often the watched directories themselves are looked after
 LONGEST_WAIT_S = 10.0
 JOIN_S = 2.0
 POLL_S = 0.3
+MOST_WALKS = 10  # while directories come and go
 
 
 def watch(config: Config) -> "Changes":
@@ -115,17 +116,17 @@ def _changes(news: set[str] | BaseException) -> set[str]:
 def _follow(files: SourceFiles, stop: threading.Event, report: Callable[[set[str] | BaseException], None]) -> None:
     """Report changed files until asked to stop; runs in the thread."""
     try:
-        notifier = _notifier(files)
+        notifier = _notifier(files, polls=_polls())
         while not stop.is_set():
             changes = _news(notifier.watch(GROUP_MS, STEP_MS, LOOK_MS, stop))
             changed = _sources(files, changes)
             fresh = {path for change, path in changes if change == ADDED and files.enters(path)}
             fresh |= {path for change, path in changes if change == DELETED and path in files.directories}
-            moved = files.moved()
-            if moved or fresh:
-                known = set() if moved else {path for path in files.directories if not _is_below(path, fresh)}
+            fresh |= files.moved()
+            if fresh:
+                known = {path for path in files.directories if not _is_below(path, fresh)}
                 # The new one sees before the old one closes its eyes.
-                following = _notifier(files)
+                following = _notifier(files, polls=isinstance(notifier, Poller))
                 changed |= _sources(files, _news(notifier.watch(1, 1, 1, None)))
                 notifier.close()
                 notifier = following
@@ -150,25 +151,35 @@ def _is_below(path: str, directories: Iterable[str]) -> bool:
     return any((path + os.sep).startswith(directory + os.sep) for directory in directories)
 
 
-def _notifier(files: SourceFiles) -> "RustNotify | Poller":
-    """Walk the directories, and return what tells of their changes."""
-    while True:
-        directories = files.walk()
-        if _polls():
-            return Poller(files, _poll_delay_s())
-        from watchfiles._rust_notify import RustNotify
+def _notifier(files: SourceFiles, *, polls: bool) -> "RustNotify | Poller":
+    """Walk the directories, and return what tells of their changes from then on."""
+    directories = files.walk()
+    for _ in range(MOST_WALKS):
+        notifier = _watching(files, directories, polls=polls)
+        walked, directories = directories, files.walk()
+        if notifier is not None:
+            if directories == walked:
+                return notifier
+            notifier.close()  # nobody would tell of what has come between the two
+    return Poller(files, _poll_delay_s())
 
-        # FSEvents and Windows watch whole trees at no cost, and single directories dearly.
-        recursive = sys.platform in ("darwin", "win32")
-        if recursive:
-            directories = [path for path in directories if os.path.dirname(path) not in files.directories]
-        try:
-            return RustNotify(directories, False, False, 0, recursive, True)
-        except FileNotFoundError:
-            continue  # a directory has gone since
-        except OSError as error:
-            logger.warning("Files are polled for changes, since the system does not watch so many: %s", error)
-            return Poller(files, _poll_delay_s())
+
+def _watching(files: SourceFiles, directories: list[str], *, polls: bool) -> "RustNotify | Poller | None":
+    if polls:
+        return Poller(files, _poll_delay_s())
+    from watchfiles._rust_notify import RustNotify
+
+    # FSEvents and Windows watch whole trees at no cost, and single directories dearly.
+    recursive = sys.platform in ("darwin", "win32")
+    if recursive:
+        directories = [path for path in directories if os.path.dirname(path) not in files.directories]
+    try:
+        return RustNotify(directories, False, False, 0, recursive, True)
+    except FileNotFoundError:  # it has gone since
+        return None
+    except OSError as error:
+        logger.warning("Files are polled for changes, since the system does not watch so many: %s", error)
+        return Poller(files, _poll_delay_s())
 
 
 def _polls() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import Lifespan
-from portico.server.accepting import Acceptor
+from portico.server.accepting import Acceptor, Neighbours
 from portico.server.access import AccessLog, logger_sink, open_sink
 from portico.server.config import Config
 from portico.server.connection import Connection
@@ -19,6 +19,7 @@ from portico.server.health import answering
 from portico.server.importer import adapt, load
 from portico.server.listeners import close_listeners, describe, open_listeners
 from portico.server.logs import reopen, wants_colours
+from portico.server.metrics.board import Board
 from portico.server.service import Service, logger
 
 REUSE_S = 1.0  # whoever has used a connection within this time may be sending the next request on it
@@ -31,7 +32,12 @@ class Server:
     """
 
     def __init__(
-        self, config: Config, *, sockets: Sequence[socket.socket] | None = None, cells: memoryview | None = None
+        self,
+        config: Config,
+        *,
+        sockets: Sequence[socket.socket] | None = None,
+        cells: memoryview | None = None,
+        board: Board | None = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -39,12 +45,14 @@ class Server:
             config: The settings.
             sockets: What to listen on, bound already, in place of what the settings name.
             cells: Where to count what is served: a worker's part of a `Board`.
+            board: Where the workers are that accept on the same sockets, to share the connections with them.
         """
         self.config = config
         self.started = False
-        self._delays = True
+        self._ready = False
         self._given = sockets
         self._cells = cells
+        self._board = board
         self._service: Service | None = None
         self._lifespan: Lifespan | None = None
         self._sockets: list[socket.socket] = []
@@ -63,8 +71,8 @@ class Server:
         return self.addresses[0]
 
     def is_ready(self) -> bool:
-        """Tell whether clients should come here: it has started, and was not told to stop."""
-        return self.started and not (self._stop_asked is not None and self._stop_asked.is_set())
+        """Tell whether clients should come here: it has started and was not told to stop, unless others go on."""
+        return self._ready
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -99,9 +107,12 @@ class Server:
             await lifespan.startup()
             service.state = lifespan.state
             _raise_file_limit()
+            neighbours = None
+            if self._board is not None and self._cells is not None:
+                neighbours = Neighbours(self._board, self._cells, service)
             for sock in sockets:
                 sock.listen(config.backlog)
-                acceptor = Acceptor(sock, protocol)
+                acceptor = Acceptor(sock, protocol, neighbours)
                 self._acceptors.append(acceptor)
                 await acceptor.start()
         except BaseException:
@@ -110,7 +121,7 @@ class Server:
                 acceptor.stop(0)
             close_listeners(sockets)
             raise
-        self.started = True
+        self.started = self._ready = True
         for address in self.addresses if self._given is None else ():
             logger.info("Portico running on %s (Press CTRL+C to quit)", address)
 
@@ -127,12 +138,14 @@ class Server:
         asked, force_asked = self._stop_asked, self._force_asked
         if asked is None or force_asked is None:
             return
-        if asked.is_set() or force:
+        again = delay and asked.is_set() and not self._ready
+        if again or force:
             force_asked.set()
             self._cut()
             if self._service is not None and self._service.idle is not None:
                 self._service.idle()  # nobody waits any longer than it takes to be cut
-        self._delays = delay
+        if delay:
+            self._ready = False
         asked.set()
 
     def reopen_logs(self) -> None:
@@ -163,9 +176,10 @@ class Server:
         if not self.started or service is None or asked is None or force_asked is None:
             return
         self.started = False
-        asked.set()
+        if not asked.is_set():
+            self.stop()
         logger.info("Shutting down")
-        if self.config.shutdown_delay and self._delays:
+        if self.config.shutdown_delay and not self._ready:
             await _passes(force_asked, self.config.shutdown_delay)
         await self._drain(service, force_asked)
         try:

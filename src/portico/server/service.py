@@ -1,7 +1,6 @@
 """What the connections of one worker share: the application, its limits, the clock, the default fields, the log."""
 
 import asyncio
-import logging
 import sys
 import time
 from collections.abc import Callable
@@ -14,10 +13,9 @@ from portico.http.dates import imf_fixdate
 from portico.server.access import AccessLog
 from portico.server.config import Config
 from portico.server.deadlines import Deadlines
+from portico.server.logs import logger as logger
 from portico.server.metrics.meter import Meter
 from portico.server.proxies import ProxyTrust
-
-logger = logging.getLogger("portico")
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 LOG_FLUSH_BYTES = 65536

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from portico.server.config import Config
-from portico.server.service import logger
+from portico.server.logs import logger
 
 DEFAULT_INCLUDES = ("*.py",)
 DEFAULT_EXCLUDES = (
@@ -93,9 +93,11 @@ class SourceFiles:
         self.directories = found
         return list(found)
 
-    def moved(self) -> bool:
-        """Tell whether one of the directories named is no longer the one that was walked."""
-        return self._identities != [_identity(root.path) for root in self.roots]
+    def moved(self) -> set[str]:
+        """Return the real paths of the directories named that are no longer those that were walked."""
+        now = [_identity(root.path) for root in self.roots]
+        roots = zip(self.roots, now, self._identities, strict=True)
+        return {os.path.realpath(root.path) for root, identity, before in roots if identity != before}
 
     def source(self, path: str) -> str | None:
         """Return the path of a source file as it is seen from its root, None for all that is none."""

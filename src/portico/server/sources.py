@@ -44,10 +44,10 @@ def collect(
     file = file or environment.get("PORTICO_CONFIG")
     early = _from_environment(environment) | dict(given)
     file = os.path.abspath(file) if file else None
-    _change_directory(early)
+    changed = _change_directory(early)
     from_file = _from_file(file, problems)
     if "chdir" not in early:
-        _change_directory(from_file)
+        changed = _change_directory(from_file)
     settings = from_file | _from_environment(environment) | dict(given)
     if "env_file" in settings:
         values, _ = settle({"env_file": settings["env_file"]})
@@ -61,14 +61,20 @@ def collect(
     for name, entry in SETTINGS.items():
         if entry.variable in environment and name not in settings:
             settings[name] = Given(environment[entry.variable], entry.variable, is_text=True)
+    if changed:  # a relative one is no longer to be found from here
+        settings["chdir"] = Given(os.getcwd(), settings["chdir"].label)
     return settings, problems
 
 
-def _change_directory(settings: Mapping[str, Given]) -> None:
-    if "chdir" in settings:
-        values, problems = settle({"chdir": settings["chdir"]})
-        if not problems and values["chdir"]:  # a problem is found again with the others
-            os.chdir(values["chdir"])
+def _change_directory(settings: Mapping[str, Given]) -> bool:
+    """Change to the directory that is given, and tell whether there was one; a problem is found again later."""
+    if "chdir" not in settings:
+        return False
+    values, problems = settle({"chdir": settings["chdir"]})
+    if problems or not values["chdir"]:
+        return False
+    os.chdir(values["chdir"])
+    return True
 
 
 def load_env_file(path: str, environment: MutableMapping[str, str]) -> None:

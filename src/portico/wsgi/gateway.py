@@ -1,6 +1,8 @@
 """The ASGI application that runs a WSGI one."""
 
 import weakref
+from collections.abc import Coroutine
+from typing import Any
 
 from portico.asgi import Receive, Scope, Send
 from portico.wsgi.call import Call, WSGIApp
@@ -23,11 +25,12 @@ class Gateway:
         self.pool = Pool(threads)
         weakref.finalize(self, self.pool.close)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "http":
-            await Call(self.app, self.pool, scope, receive, send).run()
-        elif kind == "websocket":
-            await send({"type": "websocket.close"})
-        else:
-            raise WSGIProtocolError(f"a WSGI application handles HTTP requests, got a scope of type {kind!r}")
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        if scope["type"] == "http":
+            return Call(self.app, self.pool, scope, receive, send).run()
+        return self._refuse(scope, send)
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        if scope["type"] != "websocket":
+            raise WSGIProtocolError(f"a WSGI application handles HTTP requests, got a scope of type {scope['type']!r}")
+        await send({"type": "websocket.close"})

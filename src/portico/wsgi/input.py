@@ -16,13 +16,18 @@ class BodyCut(ClientDisconnected, ConnectionResetError):
 def open_input(environ: dict[str, Any], receive: Callable[[], Message]) -> io.BufferedIOBase:
     """Return a file of the body; `receive` waits for the next event and is not called where there can be no body."""
     length = environ.get("CONTENT_LENGTH")
-    if length == "0":
+    if length == "0" or (length is None and _is_bare(environ)):
         return io.BytesIO()
-    if length is None and environ["REQUEST_METHOD"] in ("GET", "HEAD") and "HTTP_TRANSFER_ENCODING" not in environ:
-        # RFC 9112 §6.3: without either field there is none. HTTP/2 needs neither.
-        if environ["SERVER_PROTOCOL"].startswith("HTTP/1"):
-            return io.BytesIO()
     return io.BufferedReader(_Body(receive), READ_AHEAD)
+
+
+def _is_bare(environ: dict[str, Any]) -> bool:
+    """Tell whether a request without Content-Length has no body (RFC 9112 §6.3); HTTP/2 needs neither field."""
+    return (
+        environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        and "HTTP_TRANSFER_ENCODING" not in environ
+        and environ["SERVER_PROTOCOL"].startswith("HTTP/1")
+    )
 
 
 class _Body(io.RawIOBase):

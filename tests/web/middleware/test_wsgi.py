@@ -1,9 +1,10 @@
 import asyncio
+import contextvars
 import sys
 import threading
 
 import pytest
-from tests.web.middleware.exchange import ask, make_scope
+from tests.web.middleware.exchange import ask, exchange, make_scope
 
 from portico.asgi import ClientDisconnected
 from portico.web.middleware.wsgi import WSGIMiddleware, WSGIProtocolError, build_environ
@@ -185,3 +186,59 @@ def test_fields_that_could_pose_as_others_are_left_out():
 def test_what_follows_the_mount_is_the_path():
     environ = build_environ(make_scope(path="/old/é", root_path="/old"), b"")
     assert (environ["SCRIPT_NAME"], environ["PATH_INFO"]) == ("/old", "/Ã©")
+
+
+def test_so_many_requests_are_handled_at_a_time():
+    barrier = threading.Barrier(2, timeout=10)
+
+    def app(environ, start_response):
+        barrier.wait()
+        start_response("200 OK", [])
+        return [str(environ["wsgi.multithread"]).encode()]
+
+    middleware = WSGIMiddleware(app, threads=2)
+
+    async def both():
+        return await asyncio.gather(exchange(middleware, make_scope(), []), exchange(middleware, make_scope(), []))
+
+    assert [answer.body for answer in asyncio.run(both())] == [b"True", b"True"]
+
+
+def test_context_variables_pass_both_ways():
+    variable = contextvars.ContextVar("variable")
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        value = variable.get()
+        variable.set("inside")
+        return [value.encode()]
+
+    async def main():
+        variable.set("outside")
+        answer = await exchange(WSGIMiddleware(app), make_scope(), [])
+        return answer.body, variable.get()
+
+    assert asyncio.run(main()) == (b"outside", "inside")
+
+
+def test_a_call_that_is_cancelled_tells_the_application_and_does_not_wait_for_it():
+    inside, left = threading.Event(), threading.Event()
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        try:
+            while True:
+                inside.set()
+                yield b"more"
+        finally:
+            left.set()
+
+    async def main():
+        task = asyncio.create_task(exchange(WSGIMiddleware(app), make_scope(), []))
+        await asyncio.to_thread(inside.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert left.wait(10)

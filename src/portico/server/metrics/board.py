@@ -11,9 +11,10 @@ import tempfile
 PLACES = 1024
 # The numbers of a place. First what is so now; HEARTBEAT is in nanoseconds of `time.monotonic()`, which is the same
 # clock in all processes, STARTED in those of `time.time()`.
-PID, STARTED, HEARTBEAT, LAG, RSS, IN_FLIGHT, CONNECTIONS, WEBSOCKETS = range(8)
+# ACCEPTING is, while the worker accepts, one more than its connections.
+PID, STARTED, HEARTBEAT, LAG, RSS, IN_FLIGHT, CONNECTIONS, WEBSOCKETS, ACCEPTING = range(9)
 # From here on what only grows: DURATION is the nanoseconds of all requests together.
-CONNECTIONS_TOTAL, WEBSOCKETS_TOTAL, RECEIVED, SENT, CUT_BY_PEER, CUT_BY_APPLICATION, DURATION = range(8, 15)
+CONNECTIONS_TOTAL, WEBSOCKETS_TOTAL, RECEIVED, SENT, CUT_BY_PEER, CUT_BY_APPLICATION, DURATION = range(9, 16)
 TOTALS = CONNECTIONS_TOTAL
 BUCKETS = 16  # where the histogram of durations begins
 STATUSES = 48  # where the requests by method and class of status begin
@@ -37,14 +38,18 @@ class Board:
     @classmethod
     def create(cls) -> "Board":
         """Return a new board, all zeros, that takes memory only for the places in use."""
-        if hasattr(os, "memfd_create"):
-            fd = os.memfd_create("portico")
-        else:
-            with tempfile.TemporaryFile() as file:
-                fd = os.dup(file.fileno())
+        fd = anonymous_file("portico-board")
         os.ftruncate(fd, PLACES * PLACE_BYTES)
         return cls(fd)
 
     def place(self, number: int) -> memoryview:
         """Return the cells of a place: `CELLS` signed numbers of 64 bits."""
         return self._cells[number * CELLS : (number + 1) * CELLS]
+
+
+def anonymous_file(name: str) -> int:
+    """Return the descriptor of a new file without a name in any directory; on Linux it is memory."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create(name)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())

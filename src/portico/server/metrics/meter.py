@@ -32,9 +32,10 @@ from portico.server.metrics.board import (
 
 LAG_WINDOW_S = 10.0
 RSS_INTERVAL_S = 1.0
-OTHER = len(METHODS) - 1
+BOUNDS_NS = tuple([int(bound * 1e9) for bound in BOUNDS])
 # Where the requests of a method are counted, by class of status.
 ROWS = {method: STATUSES + number * len(CLASSES) for number, method in enumerate(METHODS)}
+OTHER = ROWS["OTHER"]
 # Under its own name Cython would take `int` for the Python type, and refuse the C type that meter.pxd gives.
 Number = int
 
@@ -79,25 +80,25 @@ class Meter:
             self.rss_at = now + RSS_INTERVAL_S
             cells[RSS] = resident_bytes()
 
-    def count(self, method: str, status: Number, started: float) -> None:
-        """Count a request that the application was called for; `started` was read from `time.perf_counter()`."""
-        seconds = time.perf_counter() - started
+    def count(self, method: str, status: Number, started: Number) -> None:
+        """Count a request that the application was called for; `started` was read from `time.perf_counter_ns()`."""
+        elapsed = time.perf_counter_ns() - started
         bucket = BUCKETS
-        for bound in BOUNDS:
-            if seconds <= bound:
+        for bound in BOUNDS_NS:
+            if elapsed <= bound:
                 break
             bucket += 1
-        cells = self.cells
-        cells[bucket] += 1
-        cells[DURATION] += int(seconds * 1e9)
+        self.cells[bucket] += 1
+        self.cells[DURATION] += elapsed
         self.count_status(method, status)
 
     def count_status(self, method: str, status: Number) -> None:
         """Count a request that was answered without the application; a method that was not read is empty."""
-        row = ROWS.get(method)
-        if row is None:
-            row = ROWS["OTHER"]
-        self.cells[row + (status // 100 if 100 <= status < 600 else 0)] += 1
+        found = ROWS.get(method)
+        cell = OTHER if found is None else found
+        if 100 <= status < 600:
+            cell += status // 100
+        self.cells[cell] += 1
 
     def count_cut(self, by_application: bool) -> None:
         """Count a response that was broken off."""

@@ -5,19 +5,23 @@ import gc
 import os
 import signal
 import sys
+import time
 
 from portico.asgi import PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
+from portico.server.logs import logger
+from portico.server.metrics.endpoint import OwnMetrics
 from portico.server.processes.channel import FAILED, STARTUP_FAILED
+from portico.server.processes.limits import Limits
 from portico.server.processes.notify import Notifier
 from portico.server.processes.pidfile import PidFile
 from portico.server.processes.titles import set_title
 from portico.server.server import Server, load_app, loop_factory
-from portico.server.service import logger
 from portico.server.signals import AT_ONCE, STOPPING, caught
 
 REOPEN = getattr(signal, "SIGUSR1", None)
+LOOK_S = 1.0
 HANDLED = (*STOPPING, REOPEN) if REOPEN is not None else STOPPING
 
 
@@ -48,7 +52,8 @@ async def _main(config: Config, exits: bool) -> int:
     notifier = Notifier()
     notifier.extend(config.timeout_worker_startup)
     app = load_app(config)
-    server = Server(config)
+    metrics = OwnMetrics(config.metrics)
+    server = Server(config, cells=metrics.cells)
     logger.info("Started server process [%d]", os.getpid())
     starting = asyncio.ensure_future(server.start(app))
 
@@ -57,11 +62,13 @@ async def _main(config: Config, exits: bool) -> int:
             server.reopen_logs()
         elif starting.done():
             notifier.stopping()
+            notifier.extend(config.shutdown_delay + 2 * config.timeout_graceful_shutdown)
             server.stop(force=number == AT_ONCE)
         else:
             starting.cancel()
 
-    with caught(asyncio.get_running_loop(), interrupt, HANDLED, restore=not exits):
+    # A program that serves for a while may have a use of its own for SIGUSR1.
+    with caught(asyncio.get_running_loop(), interrupt, HANDLED if exits else STOPPING, restore=not exits):
         try:
             await starting
         except asyncio.CancelledError:
@@ -71,8 +78,10 @@ async def _main(config: Config, exits: bool) -> int:
             logger.error("Application startup failed. Exiting.")
             return STARTUP_FAILED
         gc.freeze()
+        await metrics.start()
+        metrics.set_state("serving")
         notifier.ready()
-        alive = asyncio.create_task(_tell_alive(notifier))
+        background = [asyncio.create_task(_tell_alive(notifier)), asyncio.create_task(_watch(config, metrics, server))]
         try:
             await server.until_stopped()
         except LifespanError as error:
@@ -80,7 +89,9 @@ async def _main(config: Config, exits: bool) -> int:
             logger.error("Application shutdown failed. Exiting.")
             return STARTUP_FAILED
         finally:
-            alive.cancel()
+            for task in background:
+                task.cancel()
+            await metrics.stop()
         logger.info("Finished server process [%d]", os.getpid())
     return 0
 
@@ -90,3 +101,14 @@ async def _tell_alive(notifier: Notifier) -> None:
     while notifier.watchdog_interval is not None:
         notifier.watchdog()
         await asyncio.sleep(notifier.watchdog_interval)
+
+
+async def _watch(config: Config, metrics: OwnMetrics, server: Server) -> None:
+    """Stop once the limits of a worker are reached: whoever has started the process starts it again."""
+    started = time.monotonic()
+    limits = Limits.of(config)
+    while (found := limits.reached(metrics.census, metrics.place, time.monotonic() - started)) is None:
+        await asyncio.sleep(LOOK_S)
+    logger.info("This process %s and stops", found[1])
+    metrics.set_state("draining")
+    server.stop()

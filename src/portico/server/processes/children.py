@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from portico.server.processes.channel import Channel
+from portico.server.processes.limits import Limits
 
+STARTING_S = 5.0  # for a worker that is still starting to give that up
 STARTING, SERVING, DRAINING, GONE = "starting", "serving", "draining", "gone"
 
 
@@ -31,16 +33,24 @@ class Child:
         place: Its place on the board.
         channel: The supervisor's end of it.
         dump: Descriptor of the file for its stacks.
+        limits: What it may serve before it is replaced.
         changed: Called when its state has changed.
     """
 
     def __init__(
-        self, number: int, place: int, channel: Channel, dump: int, changed: Callable[["Child"], None]
+        self,
+        number: int,
+        place: int,
+        channel: Channel,
+        dump: int,
+        limits: Limits,
+        changed: Callable[["Child"], None],
     ) -> None:
         self.number = number
         self.place = place
         self.channel = channel
         self.dump = dump
+        self.limits = limits
         self.process: Process | None = None
         self.state = STARTING
         self.failure: str | None = None  # what it said of itself before it ended
@@ -51,8 +61,6 @@ class Child:
         self.ready_at = 0.0
         self.kill_at = 0.0  # when it is killed, if it is there still; 0 is never
         self.inspect_at = 0.0  # when it may be looked at again for what does not hurry
-        self.max_lifetime = float("inf")  # seconds, with its share of the jitter
-        self.max_requests = float("inf")
         self.settled = asyncio.Event()  # it is serving, or gone
         self.gone = asyncio.Event()
         self._changed = changed
@@ -102,8 +110,9 @@ class Child:
         """
         if self.state in (STARTING, SERVING):
             self.reason = reason
-            self.kill_at = time.monotonic() + within_s
-            if replaced:
+            starting = self.state == STARTING  # it has nothing to finish
+            self.kill_at = time.monotonic() + (STARTING_S if starting else within_s)
+            if replaced and not starting:
                 self.channel.say(stop=True)
             else:
                 self.signal(signal.SIGTERM)

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 
 from portico.server.config import Config
+from portico.server.logs import logger
 from portico.server.metrics.census import Census
 from portico.server.processes.children import GONE, SERVING, STARTING, Child
-from portico.server.service import logger
 
 RETRY_S = 30.0  # before a worker that could not be replaced is looked at again
 DUMP_S = 2.0  # for a worker's stacks to be written before it is killed
@@ -41,22 +41,11 @@ def inspect(child: Child, census: Census, config: Config, now: float) -> Finding
         return Finding("hang", f"has been blocked for {now - heartbeat:.1f} s", True)
     if now < child.inspect_at:
         return None
-    found = _worn(child, census, config, now)
-    if found is not None:
-        child.inspect_at = now + RETRY_S
-    return found
-
-
-def _worn(child: Child, census: Census, config: Config, now: float) -> Finding | None:
-    requests = census.requests(child.place)
-    if requests >= child.max_requests:
-        return Finding("requests", f"has served {requests} requests", False)
-    if now - child.ready_at >= child.max_lifetime:
-        return Finding("lifetime", f"has served for {now - child.ready_at:.0f} s", False)
-    rss = census.rss(child.place)
-    if config.limit_max_rss is not None and rss > config.limit_max_rss:
-        return Finding("memory", f"has grown to {rss >> 20} MiB", False)
-    return None
+    reached = child.limits.reached(census, child.place, now - child.ready_at)
+    if reached is None:
+        return None
+    child.inspect_at = now + RETRY_S
+    return Finding(*reached, hangs=False)
 
 
 async def kill(child: Child, finding: Finding) -> None:

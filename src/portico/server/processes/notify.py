@@ -4,13 +4,12 @@ Each message is a datagram to the unix socket that $NOTIFY_SOCKET names. The var
 environment, so that only this process speaks for the service.
 """
 
-import logging
 import os
 import socket
 import time
 from collections.abc import MutableMapping
 
-logger = logging.getLogger("portico")
+from portico.server.logs import logger
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 # systemd empties its queue quickly; a message that it does not take is not worth waiting for.

@@ -17,6 +17,7 @@ try:
 except ImportError:  # Windows: there are no locks, and no supervisor
     fcntl = None  # type: ignore[assignment]
 
+READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 # Who reads it is slower than this many others who replace it.
 ATTEMPTS = 100
 
@@ -50,7 +51,7 @@ class PidFile:
             raise self._failure(error) from None
         try:
             os.write(fd, b"%d\n" % os.getpid())
-            os.fchmod(fd, 0o644)
+            os.chmod(fd if os.chmod in os.supports_fd else temporary, 0o644)
             _lock(fd)
             self._put(temporary, replacing)
         except BaseException as error:
@@ -73,13 +74,16 @@ class PidFile:
         """Move the new file to its place; of several who find a stale one there, one does."""
         for _ in range(ATTEMPTS):
             try:
-                found = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+                found = os.open(self.path, READING)
             except FileNotFoundError:
                 try:
                     os.link(temporary, self.path)
                 except FileExistsError:
                     continue
-                os.unlink(temporary)
+                except OSError:  # a file system without links
+                    os.rename(temporary, self.path)
+                else:
+                    os.unlink(temporary)
                 return
             try:
                 locked = _lock(found)

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from portico.server.logs import logger
 from portico.server.processes.children import GONE, SERVING, Child
 from portico.server.processes.launchers import LaunchError
-from portico.server.service import logger
 
 # Seconds before the next start, by how many workers in a row have not come up, or have died soon after the first that
 # did. One that has served for a while is replaced at once.

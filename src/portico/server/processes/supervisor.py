@@ -5,11 +5,9 @@ It imports no application code, so that whatever that does, somebody sane is the
 
 import asyncio
 import os
-import random
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
@@ -18,22 +16,30 @@ from typing import Any
 
 from portico.asgi import PorticoError
 from portico.server.config import Config, ConfigError
-from portico.server.listeners import Listener, claim_files, close_listeners, describe, descriptors, open_listeners
-from portico.server.logs import give_files, reopen
-from portico.server.metrics.board import Board
+from portico.server.listeners import (
+    Listener,
+    claim_files,
+    close_listeners,
+    close_unclaimed,
+    describe,
+    descriptors,
+    open_listeners,
+)
+from portico.server.logs import give_files, logger, reopen
+from portico.server.metrics.board import Board, anonymous_file
 from portico.server.metrics.census import Census
 from portico.server.processes.accounts import identity
 from portico.server.processes.channel import FAILED, Channel, Launch
 from portico.server.processes.children import GONE, SERVING, STARTING, Child, reap_orphans
 from portico.server.processes.inspection import Finding, inspect, kill
 from portico.server.processes.launchers import Launcher, LaunchError, Spawner, TemplateLauncher, settings_of
+from portico.server.processes.limits import Limits
 from portico.server.processes.notify import Notifier
 from portico.server.processes.pidfile import PidFile
 from portico.server.processes.seats import Seat
 from portico.server.processes.titles import set_title
 from portico.server.processes.upgrade import Successor, predecessor
 from portico.server.reload import watch
-from portico.server.service import logger
 from portico.server.signals import AT_ONCE, STOPPING, caught
 
 TICK_S = 1.0
@@ -83,6 +89,7 @@ class Supervisor:
         self._children: set[Child] = set()
         self._replacing = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pid_file = PidFile(config.pid) if config.pid is not None else None
         self._stop_asked = asyncio.Event()
         self._at_once = asyncio.Event()
         self._goes_on = asyncio.Event()  # the first workers have had their chance
@@ -99,7 +106,7 @@ class Supervisor:
         if config.umask is not None:
             os.umask(config.umask)
         self._give_files()
-        pid_file = PidFile(config.pid) if config.pid is not None else None
+        pid_file = self._pid_file
         before = self._predecessor
         handled = caught(loop, self._on_signal, HANDLED, restore=False)
         with handled, caught(loop, lambda number: self._reap(), (signal.SIGCHLD,)):
@@ -131,12 +138,12 @@ class Supervisor:
             await endpoint.start()
         changes = watch(config) if config.reload else None
         background = [asyncio.create_task(self._tick())]
+        if changes is not None:
+            background.append(asyncio.create_task(self._reload_on(changes)))
         try:
             failed = await self._start_all()
             if failed is not None:
                 return failed
-            if changes is not None:
-                background.append(asyncio.create_task(self._reload_on(changes)))
             await self._stop_asked.wait()
             await self._stop_all()
             logger.info("Finished supervisor [%d]", os.getpid())
@@ -174,6 +181,8 @@ class Supervisor:
         self._notifier.ready()
         if self._predecessor is not None:
             claim_files([*self._sockets, *self._metrics_sockets])
+            close_unclaimed(self._predecessor.sockets)
+            close_unclaimed(self._predecessor.metrics)
             self._predecessor.serving()
         return None
 
@@ -193,14 +202,9 @@ class Supervisor:
         """Start a worker; raises LaunchError."""
         config = self.config
         place = self._census.enter(number)
-        with tempfile.TemporaryFile() as file:
-            dump = os.dup(file.fileno())
+        dump = anonymous_file("portico-stacks")
         ours, theirs = socket.socketpair()
-        child = Child(number, place, Channel(ours), dump, self._on_change)
-        if config.limit_max_requests is not None:
-            child.max_requests = config.limit_max_requests + random.randint(0, config.limit_max_requests_jitter)
-        if config.limit_max_lifetime is not None:
-            child.max_lifetime = config.limit_max_lifetime + random.uniform(0, config.limit_max_lifetime_jitter)
+        child = Child(number, place, Channel(ours), dump, Limits.of(config), self._on_change)
         try:
             launch = self._launch(config, number=number, place=place, dump=dump)
             child.process = await self._launcher.start(launch, ours, theirs)
@@ -385,9 +389,16 @@ class Supervisor:
     async def _reload_on(self, changes: AsyncIterator[list[str]]) -> None:
         async for files in changes:
             shown = ", ".join(files[:SHOWN_FILES]) + (" ..." if len(files) > SHOWN_FILES else "")
-            await self._reload(f"{shown} changed", reread=False)
+            for child in tuple(self._children):
+                if child.state == STARTING:
+                    child.failure = "overtaken by a change"
+                    child.stop("change", 0.0, replaced=True)
+            self._run(self._reload(f"{shown} changed", reread=False))
 
     def _upgrade(self) -> None:
+        if os.getpid() == 1:
+            logger.warning("The first process of a container cannot hand over: the container would end. Send SIGHUP")
+            return
         if self._successor is not None:
             logger.warning("The new supervisor [%d] is starting already", self._successor.process.pid)
             return
@@ -403,6 +414,8 @@ class Supervisor:
         if not serves:
             logger.error("The new supervisor [%d] has ended: this one serves on", successor.process.pid)
             self._successor = None
+            if self._pid_file is not None:
+                self._pid_file.write()
             return
         logger.info("The new supervisor [%d] serves: this one ends", successor.process.pid)
         self._handed_over = True
@@ -421,9 +434,11 @@ class Supervisor:
             self._notifier.extend(self._drain_s())
         for task in (*self._seats.values(), *self._tasks):
             task.cancel()
+        # The kernel resets what waits on a socket when the last copy is closed: that must be a worker's, which has
+        # taken all of it by then.
+        close_listeners(self._sockets, keep_files=self._handed_over)
+        self._sockets.clear()
         for child in self._children:
-            if child.state == STARTING:
-                child.kill("stop")
             child.stop("stop", self._drain_s(), replaced=self._handed_over)
         gone = asyncio.gather(*(child.gone.wait() for child in self._children))
         at_once = asyncio.ensure_future(self._at_once.wait())

@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from itertools import chain
 
+from portico.server.logs import logger
 from portico.server.processes.channel import Channel
-from portico.server.service import logger
 
 VARIABLE = "PORTICO_UPGRADE"
 Descriptors = dict[str, list[int]]

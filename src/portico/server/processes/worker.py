@@ -12,12 +12,11 @@ from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
 from portico.server.failures import explain
-from portico.server.logs import configure
+from portico.server.logs import configure, logger
 from portico.server.metrics.board import Board
 from portico.server.processes.channel import FAILED, STARTUP_FAILED, Channel, Launch
 from portico.server.processes.titles import set_title
 from portico.server.server import Server, load_app, loop_factory
-from portico.server.service import logger
 from portico.server.signals import AT_ONCE, caught
 
 # The supervisor decides what these mean; a terminal sends them to everybody.
@@ -56,7 +55,8 @@ def _run(channel: Channel, launch: Launch, app: ASGIApp | None) -> int:
 async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp) -> int:
     loop = asyncio.get_running_loop()
     sockets = [socket.socket(fileno=fd) for fd in launch.sockets]
-    server = Server(config, sockets=sockets, cells=Board(launch.board).place(launch.place))
+    board = Board(launch.board)
+    server = Server(config, sockets=sockets, cells=board.place(launch.place), board=board)
     logger.info("Started worker %d [%d]", launch.number, os.getpid())
     starting = asyncio.ensure_future(server.start(app))
 

@@ -48,15 +48,17 @@ def summary(report: Report, earlier: Report | None, elapsed: float) -> list[Line
     restarts = {reason: count for reason, count in report["restarts"].items() if count}
     why = ", ".join(f"{reason} {count}" for reason, count in sorted(restarts.items()))
     total = report["total"]
-    lines = [
-        f"portico {report['version']}   up {span(report['now'] - report['started'])}   "
-        f"{len(report['workers'])} workers   {sum(restarts.values())} restarts{f' ({why})' if why else ''}",
-        f"{total['requests']:,} requests",
+    parts = [
+        f"portico {report['version']}",
+        f"up {span(report['now'] - report['started'])}",
+        _count(len(report["workers"]), "worker"),
+        _count(sum(restarts.values()), "restart") + (f" ({why})" if why else ""),
+        _count(total["requests"], "request"),
     ]
     if earlier is not None and elapsed:
         received, sent = ((total[name] - earlier[name]) / elapsed for name in ("received", "sent"))
-        lines[1] += f"   in {size(received)}/s   out {size(sent)}/s"
-    return [("bold", lines[0]), ("", lines[1])]
+        parts.append(f"in {size(received)}/s   out {size(sent)}/s")
+    return [("bold", "   ".join(parts))]
 
 
 def _worker(worker: Report, before: Report | None, elapsed: float, report: Report) -> Line:
@@ -80,6 +82,10 @@ def _worker(worker: Report, before: Report | None, elapsed: float, report: Repor
         duration(worker["lag"]),
     ]
     return style, _row(cells)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _key(worker: Report) -> tuple[int, int]:
