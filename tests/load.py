@@ -47,6 +47,10 @@ class Load:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Let every thread end what it has begun."""
         self._ends.set()
         for thread in self._threads:
             thread.join(2 * ANSWER_S)

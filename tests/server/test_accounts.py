@@ -3,12 +3,14 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.children import environment
+from tests.served import served
 
 from portico.server.processes.accounts import AccountError, Identity, identity
 
@@ -171,3 +173,46 @@ def test_a_file_is_given_away_but_never_what_a_link_points_at(tmp_path: Path) ->
     found.own(str(file))
     assert (file.stat().st_uid, file.stat().st_gid) == (65534, 65533)
     assert stat.S_ISREG(file.stat().st_mode)
+
+
+APP = """
+import json, os
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    body = json.dumps([os.getresuid(), os.getresgid(), os.getgroups()]).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+"""
+
+
+def may_run_here() -> bool:
+    """Tell whether nobody can run this interpreter and import the server: a home of root's keeps them out."""
+    try:
+        command = [sys.executable, "-c", "import portico.cli"]
+        who = Identity(65534, 65534, (65534,)).popen()
+        subprocess.run(command, env=environment(), cwd="/", check=True, capture_output=True, timeout=60, **who)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+@by_root
+@pytest.mark.process
+@pytest.mark.parametrize("preload", [False, True])
+def test_workers_run_as_the_user_and_the_supervisor_stays_root(preload: bool) -> None:
+    if not may_run_here():
+        pytest.skip("nobody cannot run this interpreter")
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        (directory / "main.py").write_text(APP)
+        log, socket_file = directory / "access.log", directory / "web"
+        options = ["--user", NOBODY, "--access-log-file", str(log), *(["--preload"] if preload else [])]
+        addresses = ["--bind", "127.0.0.1:0", "--bind", f"unix:{socket_file}", "--uds-permissions", "660"]
+        with served("main:app", *options, *addresses, supervised=True, cwd=directory) as server:
+            entry = pwd.getpwnam(NOBODY)
+            users, groups, others = server.client.get("/").json()
+            assert (users, groups) == ([entry.pw_uid] * 3, [entry.pw_gid] * 3)
+            assert set(others) == set(os.getgrouplist(NOBODY, entry.pw_gid))
+            assert os.stat(f"/proc/{server.process.pid}").st_uid == 0
+            assert (log.stat().st_uid, socket_file.stat().st_uid) == (entry.pw_uid, entry.pw_uid)

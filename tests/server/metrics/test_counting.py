@@ -213,14 +213,11 @@ def test_a_connection_beyond_the_limit_is_counted_with_its_503() -> None:
         await asyncio.to_thread(leave.wait, 10)
         await reply(send)
 
-    with (
-        live(http_only(holding), cells=counted.cells, limit_connections=1) as server,
-        Wire(server.port) as first,
-        Wire(server.port) as second,
-    ):
+    with live(http_only(holding), cells=counted.cells, limit_connections=1) as server, Wire(server.port) as first:
         first.send(CLOSING)
         until(lambda: counted.in_flight == 1)
-        refusal = second.rest()
+        with Wire(server.port) as second:
+            refusal = second.rest()
         leave.set()
         answer = first.rest()
     assert refusal.startswith(b"HTTP/1.1 503 ")

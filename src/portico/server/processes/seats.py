@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+from portico.asgi import PorticoError
 from portico.server.logs import logger
 from portico.server.processes.children import GONE, SERVING, Child
-from portico.server.processes.launchers import LaunchError
 
 # Seconds before the next start, by how many workers in a row have not come up, or have died soon after the first that
 # did. One that has served for a while is replaced at once.
@@ -66,8 +66,8 @@ class Seat:
         """Start a worker, and once it serves tell the old one to end; where it does not come up, nothing changes."""
         try:
             fresh = self.next = await self._start(self.number)
-        except LaunchError as error:
-            logger.error("%s", error)
+        except (PorticoError, OSError) as error:
+            logger.error("Worker %d cannot be started: %s", self.number, error)
             return False
         try:
             await fresh.settled.wait()
@@ -98,8 +98,8 @@ class Seat:
             return  # it was replaced meanwhile
         try:
             child = self.child = await self._start(self.number)
-        except LaunchError as error:
-            logger.error("%s", error)
+        except (PorticoError, OSError) as error:
+            logger.error("Worker %d cannot be started: %s", self.number, error)
             self._failures += 1
             self.tried.set()
             return

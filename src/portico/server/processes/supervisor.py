@@ -199,11 +199,11 @@ class Supervisor:
         return Launch(settings_of(config), sockets, self._board.fd, place, dump, number)
 
     async def _start(self, number: int) -> Child:
-        """Start a worker; raises LaunchError."""
+        """Start a worker; raises PorticoError or OSError."""
         config = self.config
-        place = self._census.enter(number)
-        dump = anonymous_file("portico-stacks")
         ours, theirs = socket.socketpair()
+        dump = anonymous_file("portico-stacks")
+        place = self._census.enter(number)
         child = Child(number, place, Channel(ours), dump, Limits.of(config), self._on_change)
         try:
             launch = self._launch(config, number=number, place=place, dump=dump)
@@ -250,9 +250,7 @@ class Supervisor:
         if child.state == GONE:
             self._children.discard(child)
             self._census.leave(child.place)
-            if child.reason and child.status:
-                self._status = max(self._status, child.status)
-            elif not self._ever_served:
+            if self._stop_asked.is_set() or not self._ever_served:
                 self._status = max(self._status, child.status or 0)
             return
         self._ever_served = self._ever_served or child.state == SERVING
@@ -317,12 +315,8 @@ class Supervisor:
             return
         elif number == signal.SIGHUP:
             self._run(self._reload("SIGHUP", reread=True))
-        elif number == signal.SIGTTIN:
-            self._add_seat()
-            logger.info("%d workers are wanted", len(self._seats))
-        elif number == signal.SIGTTOU and len(self._seats) > 1:
-            self._remove_seat()
-            logger.info("%d workers are wanted", len(self._seats))
+        elif number in (signal.SIGTTIN, signal.SIGTTOU):
+            self._run(self._add(1 if number == signal.SIGTTIN else -1))
         elif number == signal.SIGUSR1:
             reopen()
             self._give_files()
@@ -359,7 +353,8 @@ class Supervisor:
             except LaunchError as error:
                 logger.error("%s", error)
             finally:
-                self._notifier.ready()
+                if not self._stop_asked.is_set():
+                    self._notifier.ready()
             if not replaced:
                 if self._launcher is not before[1]:
                     self._launcher.retire()
@@ -379,6 +374,11 @@ class Supervisor:
         if changed:
             logger.warning("Changed, but not before the next start: %s", ", ".join(changed))
         return replace(now, app=now.app, **kept)
+
+    async def _add(self, count: int) -> None:
+        async with self._replacing:
+            self._seat(max(1, len(self._seats) + count))
+            logger.info("%d workers are wanted", len(self._seats))
 
     def _seat(self, count: int) -> None:
         while len(self._seats) < count:
