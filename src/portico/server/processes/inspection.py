@@ -52,6 +52,13 @@ async def kill(child: Child, finding: Finding) -> None:
     """Log where the worker's threads are, and kill it."""
     child.condemned = True
     child.failure = finding.words
+    try:
+        await _log_stacks(child, finding)
+    finally:
+        child.kill(finding.reason)
+
+
+async def _log_stacks(child: Child, finding: Finding) -> None:
     child.signal(signal.SIGUSR2)
     deadline = time.monotonic() + DUMP_S
     size = -1
@@ -66,4 +73,3 @@ async def kill(child: Child, finding: Finding) -> None:
         return
     stacks = os.pread(child.dump, MAX_DUMP, 0).decode(errors="replace").rstrip() or "(it has written none)"
     logger.critical("Worker %d [%d] %s and is killed. Its stacks:\n%s", child.number, child.pid, finding.words, stacks)
-    child.kill(finding.reason)

@@ -35,7 +35,7 @@ from portico.server.processes.inspection import Finding, inspect, kill
 from portico.server.processes.launchers import Launcher, LaunchError, Spawner, TemplateLauncher, settings_of
 from portico.server.processes.limits import Limits
 from portico.server.processes.notify import Notifier
-from portico.server.processes.pidfile import PidFile
+from portico.server.processes.pidfile import PidFile, PidFileError
 from portico.server.processes.seats import Seat
 from portico.server.processes.titles import set_title
 from portico.server.processes.upgrade import Successor, predecessor
@@ -414,8 +414,11 @@ class Supervisor:
         if not serves:
             logger.error("The new supervisor [%d] has ended: this one serves on", successor.process.pid)
             self._successor = None
-            if self._pid_file is not None:
-                self._pid_file.write()
+            try:
+                if self._pid_file is not None:
+                    self._pid_file.write()
+            except PidFileError as error:
+                logger.error("%s", error)
             return
         logger.info("The new supervisor [%d] serves: this one ends", successor.process.pid)
         self._handed_over = True
@@ -432,6 +435,8 @@ class Supervisor:
         if not self._handed_over:
             self._notifier.stopping()
             self._notifier.extend(self._drain_s())
+            if self._successor is not None:  # it is starting still, and was meant by whoever stops the service
+                self._successor.process.terminate()
         for task in (*self._seats.values(), *self._tasks):
             task.cancel()
         # The kernel resets what waits on a socket when the last copy is closed: that must be a worker's, which has
