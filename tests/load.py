@@ -11,6 +11,7 @@ from types import TracebackType
 from tests.live import Wire
 
 ANSWER_S = 20.0
+INSTANT_S = 0.01  # so that the clients leave the processors to those whom they ask
 MAX_REQUESTS = 50  # on one connection, so that the accepting is under load too
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -28,7 +29,7 @@ class Load:
     """
 
     def __init__(
-        self, port: int, *, busy: int = 4, pausing: int = 4, closing: int = 4, pause_s: float = 0.1, body: bytes = b"ok"
+        self, port: int, *, busy: int = 2, pausing: int = 4, closing: int = 2, pause_s: float = 0.2, body: bytes = b"ok"
     ) -> None:
         self.port = port
         self.body = body
@@ -36,7 +37,7 @@ class Load:
         self.answered = 0
         self._changed = threading.Condition()
         self._ends = threading.Event()
-        kinds = [(pause_s, MAX_REQUESTS)] * pausing + [(0.0, MAX_REQUESTS)] * busy + [(0.0, 1)] * closing
+        kinds = [(pause_s, MAX_REQUESTS)] * pausing + [(INSTANT_S, MAX_REQUESTS)] * busy + [(INSTANT_S, 1)] * closing
         self._threads = [threading.Thread(target=self._work, args=kind, daemon=True) for kind in kinds]
 
     def __enter__(self) -> "Load":
@@ -74,7 +75,7 @@ class Load:
 
     def _ask(self, wire: Wire, pause_s: float, requests: int) -> None:
         for number in range(1, requests + 1):
-            if pause_s and self._ends.wait(random.uniform(0, pause_s)):
+            if self._ends.wait(random.uniform(0, pause_s)):
                 return
             wire.socket.sendall(LAST if number == requests else GET)
             answer = wire.answer()

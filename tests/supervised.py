@@ -49,7 +49,7 @@ async def app(scope, receive, send):
         print("holding", flush=True)
         await asyncio.Event().wait()
     if scope["path"] == "/grow":
-        globals()["kept"] = bytearray(os.urandom(1) * (64 << 20))
+        globals()["kept"] = bytearray(os.urandom(1) * (128 << 20))
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": text.encode()})
 """

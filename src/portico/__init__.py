@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from portico.version import __version__
+
 if TYPE_CHECKING:
     from portico.server import Config, Server, run, serve
     from portico.web import (
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
         status,
     )
 
-__version__ = "0.1.0"
 __all__ = [
     "APIRouter",
     "BackgroundTasks",

@@ -99,9 +99,10 @@ def test_an_application_that_is_none_fails(folder: Path) -> None:
 
 
 def test_foreign_options_are_warned_of() -> None:
-    result = invoke("check", "fine:app", "--http", "h11")
+    result = invoke("check", "fine:app", "--http", "h11", "-k", "uvicorn.workers.UvicornWorker")
     assert result.exit_code == 0
     assert "Warning: --http: there is one HTTP/1.1 parser" in result.stderr
+    assert "Warning: --worker-class: there is one kind of worker" in result.stderr
 
 
 # --- printing -----------------------------------------------------------------------------------

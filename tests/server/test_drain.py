@@ -104,6 +104,25 @@ def test_a_connection_that_is_being_opened_is_served(on: str, rounds: int, monke
 
 
 @ON
+def test_a_connection_that_is_just_coming_may_ask_in_a_moment(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request is still on its way when everything that is long idle has been closed."""
+
+    async def connect_and_stop(server: Live) -> socket.socket:
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        stopping = asyncio.ensure_future(server.server.shutdown())
+        for _ in range(10):  # of the loop
+            await asyncio.sleep(0)
+        client.sendall(GET)
+        await stopping
+        return client
+
+    with served(on, LONG / 6, monkeypatch, timeout_header=LONG) as there:
+        ended = asyncio.run_coroutine_threadsafe(connect_and_stop(there.server), there.server.loop)
+        with ended.result(20) as client:
+            assert client.makefile("rb").read().endswith(b"connection: close\r\n\r\n/")
+
+
+@ON
 def test_a_connection_that_comes_and_says_nothing_does_not_hold_up_the_stop(
     on: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,12 +181,22 @@ def test_files_of_logs_are_made_for_the_user_that_writes_them(logger: logging.Lo
 
 @by_root
 def test_what_a_link_points_at_and_devices_are_not_given_away(logger: logging.Logger, tmp_path: Path) -> None:
-    (tmp_path / "shadow").touch()
-    (tmp_path / "app.log").symlink_to(tmp_path / "shadow")
-    logger.addHandler(logging.FileHandler(tmp_path / "app.log"))
+    for name, link in (("shadow", Path.symlink_to), ("passwd", Path.hardlink_to)):
+        (tmp_path / name).touch()
+        link(tmp_path / f"{name}.log", tmp_path / name)
+        logger.addHandler(logging.FileHandler(tmp_path / f"{name}.log"))
     give_files(Config(app, access_log_file="/dev/null"), Identity(65534, 65533, ()))
-    assert (tmp_path / "shadow").stat().st_uid == 0
+    assert (tmp_path / "shadow").stat().st_uid == (tmp_path / "passwd").stat().st_uid == 0
     assert os.stat("/dev/null").st_uid == 0
+
+
+@by_root
+def test_a_file_that_is_somebody_elses_already_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "access.log"
+    path.touch()
+    os.chown(path, 1, 1)
+    give_files(Config(app, access_log_file=str(path)), Identity(65534, 65533, ()))
+    assert path.stat().st_uid == 1
 
 
 @by_root

@@ -94,10 +94,7 @@ class Connection(Stream):
         elif name:
             server = (name if isinstance(name, str) else bytes(name).decode("utf-8", "replace"), None)
         self.scopes = Scopes(service, client, server, "http")
-        patience = service.timeout_header
-        if service.stopping:  # it was accepted as the stop began: it is served, if it does not wait for long
-            patience = min(patience, service.timeout_keep_alive)
-        self._set_deadline(service.now + patience)
+        self._set_deadline(service.now + service.timeout_header)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has gone."""

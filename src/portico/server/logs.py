@@ -6,6 +6,7 @@
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -86,13 +87,14 @@ def give_files(config: Config, identity: "Identity | None") -> None:
         files.append(str(config.access_log_file))
     for path in files:
         try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644))
-        except FileExistsError:
-            pass
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except OSError:
             continue  # whoever writes it will say what is wrong
-        if os.path.isfile(path) and not os.path.islink(path):  # devices are for everybody
-            identity.own(path)
+        # In a directory of theirs, links must not get them any file of the system; and devices are for everybody.
+        found = os.fstat(fd)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 and found.st_uid == os.geteuid():
+            os.fchown(fd, identity.user, identity.group)
+        os.close(fd)
 
 
 def _file_handlers() -> list[logging.FileHandler]:

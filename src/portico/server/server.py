@@ -192,10 +192,6 @@ class Server:
         """Serve what has come already, and what comes on connections that are in use, until all are closed."""
         grace = self.config.timeout_graceful_shutdown
         reuse = min(REUSE_S, grace / 2)
-        # The clock is coarse, so a connection may have been used this much later than it says.
-        recently = service.now - reuse - 1.5 * service.tick
-        due = recently + min(service.timeout_header, service.timeout_keep_alive)
-        service.timeout_keep_alive = min(service.timeout_keep_alive, reuse + service.tick)
         service.stopping = True
         for acceptor in self._acceptors:
             acceptor.stop(0 if force_asked.is_set() else self.config.backlog)
@@ -203,11 +199,18 @@ class Server:
         for acceptor in self._acceptors:
             await acceptor.opened()
         began = service.loop.time()
-        self._close_idle(service, 0.0 if service.late else due)
+        # The clock is coarse, so a connection may have been used this much later than it says.
+        recently = service.now - reuse - 1.5 * service.tick
+        due = recently + min(service.timeout_header, service.timeout_keep_alive)
+        for connection in list(service.connections):
+            connection.shutdown(0.0 if service.late else due)
+        unused = [connection for connection in service.connections if connection.is_idle()]
+        service.timeout_keep_alive = min(service.timeout_keep_alive, reuse + service.tick)  # for those still busy
         if service.is_busy() and not force_asked.is_set():
             logger.info("Waiting for connections to close. (CTRL+C to force quit)")
             await self._wait_idle(service, reuse)
-            self._close_idle(service, NEVER)
+            for connection in unused:
+                connection.shutdown(NEVER)
             if not force_asked.is_set():
                 await self._wait_idle(service, began + grace - service.loop.time())
         if service.is_busy():
@@ -215,10 +218,6 @@ class Server:
                 logger.warning("Graceful shutdown took too long: cutting %d connections", len(service.connections))
             self._cut()
             await self._wait_idle(service, 2.0)
-
-    def _close_idle(self, service: Service, due: float) -> None:
-        for connection in list(service.connections):
-            connection.shutdown(due)
 
     async def _wait_idle(self, service: Service, timeout_s: float) -> None:
         idle = asyncio.Event()

@@ -22,7 +22,7 @@ JOIN_LIMIT = 65536  # bytes of a list that are put together
 class Call(ThreadedCall):
     """One call of the application."""
 
-    __slots__ = ("_head", "_no_body", "_sent", "_started", "app", "error_shown", "scope")
+    __slots__ = ("_head", "_no_body", "_sent", "app", "error_shown", "scope")
 
     def __init__(self, app: WSGIApp, pool: Pool, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(pool, receive, send)
@@ -30,12 +30,11 @@ class Call(ThreadedCall):
         self.scope = scope
         self.error_shown: BaseException | None = None  # what the application has made an error page of
         self._head: Head | None = None
-        self._started = False  # the head is sent, or about to be
         self._sent = 0  # bytes of the body
         self._no_body = False
 
-    def respond(self) -> tuple[FileWrapper, Sequence[Message]] | None:
-        """Call the application and send what it returns; return a file that is left to the task, and its messages."""
+    def respond(self) -> tuple[FileWrapper, Message] | None:
+        """Call the application and send what it returns; return a file that is left to the task, and its message."""
         environ = make_environ(self.scope)
         environ["wsgi.multithread"] = self.pool.threads > 1
         environ["wsgi.input"] = open_input(environ, self.receive)
@@ -44,15 +43,15 @@ class Call(ThreadedCall):
         if type(result) is list or type(result) is tuple:
             self._finish(result)
             return None
-        messages = None
+        message = None
         try:
             if type(result) is FileWrapper:
-                messages = self._file_messages(result)
-                if messages is not None:
-                    return result, messages
+                message = self._file_message(result)
+                if message is not None:
+                    return result, message
             self._stream(result)
         finally:
-            if messages is None:
+            if message is None:
                 close = getattr(result, "close", None)
                 if close is not None:
                     close()
@@ -67,7 +66,7 @@ class Call(ThreadedCall):
         """
         if exc_info is not None:
             error = exc_info[1]
-            if self._started:
+            if self.start is not None:
                 raise error.with_traceback(exc_info[2])
             self.error_shown = error
         elif self._head is not None:
@@ -81,10 +80,11 @@ class Call(ThreadedCall):
         data = _checked(data)
         if data:
             self._count(data)
-            self.ask(self._messages(data, True))
+            self._start()
+            self.put(b"" if self._no_body else data)
 
     def _stream(self, result: Iterable[bytes]) -> None:
-        """Send each part before the next one is asked for, the one that completes the body as the last one."""
+        """Send each part while the next one is made, the one that completes the body as the last one."""
         ended = False
         for part in _parts(result):
             data = _checked(part)
@@ -94,13 +94,15 @@ class Call(ThreadedCall):
             if self._no_body:
                 break
             self._count(data)
+            self._start()
             if self._sent != head.length:
-                self.ask(self._messages(data, True))
+                self.put(data)
             else:
                 ended = True
-                self.end(self._messages(data, False))
+                self.end(data)
         if not ended:
-            self.end(self._messages(b"", False))
+            self._start()
+            self.end()
 
     def _finish(self, parts: Sequence[bytes]) -> None:
         """Send what is there as a whole."""
@@ -108,29 +110,30 @@ class Call(ThreadedCall):
         head = self._known_head()
         for data in parts:
             self._count(data)
-        single = len(parts) < 2 and head.length < 0 and not self._started
+        single = len(parts) < 2 and head.length < 0 and self.start is None
         if single and not forbids_body(head.status) and (parts or not self._no_body):
             # PEP 3333, "Handling the Content-Length Header"; what GET would get is not told by an empty answer to HEAD.
             head.fields.append((b"content-length", b"%d" % self._sent))
-        if len(parts) < 2:
-            self.end(self._messages(parts[0] if parts else b"", False))
-        elif self._sent <= JOIN_LIMIT:
-            self.end(self._messages(b"".join(parts), False))
-        else:
-            last = parts.pop()
-            messages = [message for data in parts for message in self._messages(data, True)]
-            self.end(messages + self._messages(last, False))
+        self._start()
+        if self._no_body:
+            self.end()
+            return
+        if self._sent > JOIN_LIMIT:
+            while len(parts) > 1:
+                self.put(parts.pop(0))
+        self.end(parts[0] if len(parts) == 1 else b"".join(parts))
 
-    def _file_messages(self, result: FileWrapper) -> list[Message] | None:
+    def _file_message(self, result: FileWrapper) -> Message | None:
         """Return what sends a real file, or None where it has to be read."""
         head = self._known_head()
-        if self._started or self._no_body or "http.response.zerocopysend" not in (self.scope.get("extensions") or ()):
+        extensions = self.scope.get("extensions") or ()
+        if self.start is not None or self._no_body or "http.response.zerocopysend" not in extensions:
             return None
         part = find_part(result, head.length)
         if part is None:
             return None
-        message = {"type": "http.response.zerocopysend", "file": part.file, "offset": part.offset, "count": part.count}
-        return [self._start_message(), message]
+        self._start()
+        return {"type": "http.response.zerocopysend", "file": part.file, "offset": part.offset, "count": part.count}
 
     def _known_head(self) -> Head:
         if self._head is None:
@@ -143,17 +146,16 @@ class Call(ThreadedCall):
         if 0 <= head.length < self._sent and not self._no_body:
             raise WSGIProtocolError(f"the body is longer than its Content-Length: {self._sent} > {head.length} bytes")
 
-    def _start_message(self) -> Message:
+    def _start(self) -> None:
+        """Settle the head."""
         head = self._known_head()
-        self._started = True
-        return {"type": "http.response.start", "status": head.status, "headers": head.fields}
+        if self.start is None:
+            self.start = {"type": "http.response.start", "status": head.status, "headers": head.fields}
 
-    def _messages(self, data: bytes, more: bool) -> list[Message]:
-        """Return the messages that send a part of the body, with the head before the first one."""
-        if self._no_body:
-            data = b""
-        body: Message = {"type": "http.response.body", "body": data, "more_body": more}
-        return [body] if self._started else [self._start_message(), body]
+
+def has_body(scope: Scope) -> bool:
+    """Tell whether a body is very likely to be on its way, so that it can be received before it is asked for."""
+    return scope["method"] in ("POST", "PUT", "PATCH") and not any(name == b"expect" for name, _ in scope["headers"])
 
 
 def _parts(result: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from portico.asgi import Receive, Scope, Send
-from portico.wsgi.call import Call, WSGIApp
+from portico.wsgi.call import Call, WSGIApp, has_body
 from portico.wsgi.head import WSGIProtocolError
 from portico.wsgi.pool import Pool
 
@@ -27,7 +27,7 @@ class Gateway:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         if scope["type"] == "http":
-            return Call(self.app, self.pool, scope, receive, send).run()
+            return Call(self.app, self.pool, scope, receive, send).run(has_body(scope))
         return self._refuse(scope, send)
 
     async def _refuse(self, scope: Scope, send: Send) -> None:

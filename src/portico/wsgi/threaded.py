@@ -1,8 +1,9 @@
 """One call of an ASGI application that does its work in a thread, while its task receives and sends for it.
 
-The thread orders, the task does it and answers; the thread waits for that, so no more than one message is in memory.
-It does not wait after the last order, the end of the response: an application that needs nothing of the loop meanwhile
-costs one turn to the thread and one back. What the thread still has to do is done while that is sent.
+What the thread has to send it puts down for the task, and goes on while that is sent; it waits where more than a little
+has not been sent yet, and where it wants an event that has not come. An application that needs nothing of the loop
+costs one turn to the thread and one back. What the thread still has to do after the end of the response is done while
+that is sent.
 
 The two share their fields without a lock. Each one first writes what it has to say and then looks whether the other one
 sleeps, respectively has said something; so one of them sees the other, whichever is first.
@@ -10,7 +11,7 @@ sleeps, respectively has said something; so one of them sees the other, whicheve
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections import deque
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -19,6 +20,8 @@ from portico.wsgi.filewrapper import FileWrapper
 from portico.wsgi.head import WSGIProtocolError
 from portico.wsgi.pool import Pool
 
+LIMIT = 65536  # bytes that wait to be sent before the thread does
+RECEIVE, SENT = 1, 2  # what the thread may wait for: an event, or that all is sent
 GONE = "the client has disconnected, or the request is over"
 _MISSING = object()
 
@@ -27,16 +30,22 @@ class ThreadedCall:
     """A call whose work is `respond()`, which the subclass has. `await call.run()` from its task."""
 
     __slots__ = (
+        "_ahead",
         "_answer",
         "_answered",
+        "_begun",
+        "_broken",
         "_context",
         "_done",
-        "_error",
+        "_ended",
         "_failure",
         "_gone",
         "_last",
         "_loop",
         "_order",
+        "_outbox",
+        "_passed",
+        "_put",
         "_receive",
         "_send",
         "_turn",
@@ -44,6 +53,7 @@ class ThreadedCall:
         "_waiter",
         "_woken",
         "pool",
+        "start",
     )
 
     def __init__(self, pool: Pool, receive: Receive, send: Send) -> None:
@@ -55,10 +65,16 @@ class ThreadedCall:
         self._turn = threading.Lock()  # applications may read in one thread and write in another
         self._answered = threading.Lock()  # released once an order is done
         self._answered.acquire()
-        self._order: Sequence[Message] | None = None  # messages to send; empty: receive one
+        self.start: Message | None = None  # of the response, set before anything of it is sent
+        self._begun = False  # the task has sent it
+        self._outbox: deque[bytes] = deque()  # parts of the body
+        self._put = self._passed = 0  # bytes that the thread has put there, and that the task has sent
+        self._broken: Exception | None = None  # what sending has raised
+        self._order = 0
         self._answer: Any = None
-        self._error: Exception | None = None
-        self._last: Sequence[Message] | None = None
+        self._ahead: asyncio.Task[Message] | None = None
+        self._ended = False  # the thread has put down the end
+        self._last: Message | None = None
         self._unclosed: list[FileWrapper] = []  # what the task sends; the one who takes it out closes it
         self._done = False  # the thread is through
         self._failure: Exception | None = None
@@ -66,64 +82,95 @@ class ThreadedCall:
         self._waiter: asyncio.Future[None] | None = None
         self._woken: asyncio.Future[None] | None = None
 
-    def respond(self) -> tuple[FileWrapper, Sequence[Message]] | None:
-        """Do the work, in the thread; return a file that is left to the task, and the messages that send it."""
+    def respond(self) -> tuple[FileWrapper, Message] | None:
+        """Do the work, in the thread; return a file that is left to the task, and the message that sends it."""
         raise AssertionError
 
     # In the event loop
 
-    async def run(self) -> None:
-        """Run the application; raises what it raises, or ClientDisconnected."""
+    async def run(self, ahead: bool = False) -> None:
+        """Do the work, the first event being received `ahead` of it or not.
+
+        Raises what the work raises, or ClientDisconnected.
+        """
         self.pool.submit(self._work)
-        failure = None
         try:
+            if ahead:
+                self._ahead = asyncio.ensure_future(self._received())
             while True:
-                if self._order is not None:
-                    await self._obey()
-                elif self._last is not None:
-                    messages, self._last = self._last, None
-                    try:
-                        for message in messages:
-                            await self._send(message)
-                    except Exception as error:
-                        failure = error
+                # Looked at before the outbox: what was put there before these were set is sent before they are obeyed.
+                order, last, done = self._order, self._last, self._done
+                if self._outbox:
+                    await self._send_parts()
+                elif order:
+                    await self._obey(order)
+                elif last is not None:
+                    self._last = None
+                    await self._try_send(last)
                     if self._unclosed:
                         self.pool.submit(self._close_file)
-                elif self._done:
+                elif done:
                     break
                 else:
                     waiter = self._waiter = self._loop.create_future()
-                    if self._order is None and self._last is None and not self._done:
+                    if not (self._outbox or self._order or self._last or self._done):
                         await waiter
                     self._waiter = None
         finally:
             self._gone = True
             if self._answered.locked():
                 self._answered.release()
+            if self._ahead is not None and not self._ahead.cancel() and not self._ahead.cancelled():
+                self._ahead.exception()  # nobody wants to know of it any more
             if self._unclosed:
                 self.pool.submit(self._close_file)
         _carry_back(self._context)
-        failure, self._failure = self._failure or failure, None
+        failure = self._failure or self._broken
+        self._failure = self._broken = None
         if failure is not None:
             try:
                 raise failure
             finally:
                 del failure
 
-    async def _obey(self) -> None:
-        order, self._order = self._order, None
-        assert order is not None
-        self._answer = self._error = None
+    async def _received(self) -> Message:
+        return await self._receive()
+
+    async def _send_parts(self) -> None:
+        outbox = self._outbox
+        data = outbox.popleft()
+        if outbox:
+            parts = [data]
+            while outbox:
+                parts.append(outbox.popleft())
+            data = b"".join(parts)
+        await self._try_send({"type": "http.response.body", "body": data, "more_body": True})
+        self._passed += len(data)
+
+    async def _try_send(self, message: Message) -> None:
+        """Send a message, the start before the first one; what that raises is for the thread, or raised in the end."""
+        if self._broken is not None:
+            return
         try:
-            if order:
-                for message in order:
-                    await self._send(message)
-            else:
-                self._answer = await self._receive()
+            if not self._begun:
+                self._begun = True
+                assert self.start is not None
+                await self._send(self.start)
+            await self._send(message)
         except Exception as error:
-            self._error = error
+            self._broken = error
+
+    async def _obey(self, order: int) -> None:
+        self._order = 0
+        self._answer = None
+        try:
+            if order == RECEIVE:
+                ahead, self._ahead = self._ahead, None
+                self._answer = await (self._receive() if ahead is None else ahead)
+        except Exception as error:
+            self._answer = error
         except BaseException:
-            self._error = ClientDisconnected(GONE)
+            self._answer = ClientDisconnected(GONE)
             raise
         finally:
             self._answered.release()
@@ -176,8 +223,39 @@ class ThreadedCall:
             except RuntimeError:  # the loop is closed: the server did not wait any longer
                 self._gone = True
 
-    def ask(self, order: Sequence[Message]) -> Any:
-        """Have the task send the messages, or receive one, and wait for it."""
+    def receive(self) -> Message:
+        """Wait for the next event."""
+        ahead = self._ahead
+        if ahead is not None and ahead.done() and not self._gone:
+            self._ahead = None
+            return ahead.result()
+        message: Message = self._ask(RECEIVE)
+        return message
+
+    def put(self, data: bytes) -> None:
+        """Have the task send a part of the body; wait where too much has not been sent yet.
+
+        Raises what sending has raised, now or before.
+        """
+        if self._ended:
+            raise ClientDisconnected(GONE)
+        self._outbox.append(data)
+        self._put += len(data)
+        if self._put - self._passed > LIMIT:
+            self._ask(SENT)
+        else:
+            self._post()
+        if self._broken is not None or self._gone:
+            raise self._broken or ClientDisconnected(GONE)
+
+    def end(self, data: bytes = b"") -> None:
+        """Have the task send the end of the response; nobody waits for it here."""
+        self._ended = True
+        self._last = {"type": "http.response.body", "body": data, "more_body": False}
+        self._post()
+
+    def _ask(self, order: int) -> Any:
+        """Have the task obey the order, and wait for that."""
         with self._turn:
             if self._gone:
                 raise ClientDisconnected(GONE)
@@ -186,25 +264,15 @@ class ThreadedCall:
             if self._gone:
                 raise ClientDisconnected(GONE)
             self._answered.acquire()
-            if self._order is not None:
+            answer, self._answer = self._answer, None
+            if self._order:
                 raise ClientDisconnected(GONE)
-            error, self._error = self._error, None
-            if error is not None:
-                try:
-                    raise error
-                finally:
-                    del error
-            return self._answer
-
-    def receive(self) -> Message:
-        """Wait for the next event."""
-        message: Message = self.ask(())
-        return message
-
-    def end(self, messages: Sequence[Message]) -> None:
-        """Have the task send the end of the response; nobody waits for it here."""
-        self._last = messages
-        self._post()
+        if not isinstance(answer, Exception):
+            return answer
+        try:
+            raise answer
+        finally:
+            del answer
 
 
 def _carried(error: BaseException) -> Exception:

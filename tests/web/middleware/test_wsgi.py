@@ -66,21 +66,46 @@ def test_no_more_of_the_body_is_taken_than_is_read():
     assert len(received) == 1
 
 
-def test_each_part_is_sent_before_the_next_is_made():
+def test_each_part_is_sent_whatever_time_the_next_one_takes():
     order = []
+    sent = threading.Semaphore(0)
 
     def app(environ, start_response):
         start_response("200 OK", [])
         for number in range(3):
             order.append(f"made {number}")
             yield b"%d" % number
+            assert sent.acquire(timeout=10)
 
     async def send(message):
         if message.get("body"):
             order.append(f"sent {message['body'].decode()}")
+            sent.release()
 
     asyncio.run(WSGIMiddleware(app)(make_scope(), None, send))
     assert order == ["made 0", "sent 0", "made 1", "sent 1", "made 2", "sent 2"]
+
+
+def test_no_more_is_made_than_is_sent_but_for_a_little():
+    made = []
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        for number in range(100):
+            made.append(number)
+            yield b"x" * 40_000
+
+    ahead = []
+
+    async def send(message):
+        ahead.append(len(made) * 40_000 - sum(sizes))
+        sizes.append(len(message.get("body", b"")))
+        await asyncio.sleep(0)
+
+    sizes = []
+    asyncio.run(WSGIMiddleware(app)(make_scope(), None, send))
+    assert sum(sizes) == 4_000_000
+    assert max(ahead) <= 160_000
 
 
 def test_the_application_does_not_run_in_the_loops_thread():

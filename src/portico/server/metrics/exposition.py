@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from portico import __version__
+from portico.version import __version__
 from portico.server.metrics.board import (
     BOUNDS,
     BUCKETS,

@@ -257,7 +257,10 @@ class Supervisor:
         self._census.set_state(child.place, child.state)
 
     def _on_death(self, child: Child) -> None:
-        logger.error("Worker %d [%d] has died: it %s", child.number, child.pid, child.describe_end())
+        if child.status == 0:
+            logger.warning("Worker %d [%d] has ended by itself", child.number, child.pid)
+        else:
+            logger.error("Worker %d [%d] has died: it %s", child.number, child.pid, child.describe_end())
         self._census.count_restart(child.reason or "death")
 
     def _reap(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from portico.asgi import Receive, Scope, Send
 from portico.wsgi import Gateway
 from portico.wsgi import WSGIProtocolError as WSGIProtocolError
-from portico.wsgi.call import Call, WSGIApp
+from portico.wsgi.call import Call, WSGIApp, has_body
 from portico.wsgi.environ import make_environ, wsgi_text
 from portico.wsgi.gateway import THREADS
 from portico.wsgi.pool import Pool
@@ -63,6 +63,6 @@ class WSGIResponder:
 
     async def __call__(self, receive: Receive, send: Send) -> None:
         call = Call(self.app, self.pool, self.scope, receive, send)
-        await call.run()
+        await call.run(has_body(self.scope))
         if call.error_shown is not None:
             raise call.error_shown

@@ -1,0 +1,3 @@
+"""Which Portico this is."""
+
+__version__ = "0.1.0"
