@@ -6,6 +6,7 @@ APP ?= examples.notes:app
 OPTIONS ?=
 TESTS ?=
 BENCH ?=
+SOAK ?=
 SUITE ?= starlette
 
 VENV := .venv
@@ -16,7 +17,7 @@ COMPILED := $(PXDS) $(wildcard $(PXDS:.pxd=.py))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help run test test-pure check format bench conformance wheel docs clean
+.PHONY: help run test test-pure check format bench soak conformance wheel docs clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -44,6 +45,9 @@ format: $(VENV)/.with-dev ## format the code and sort its imports
 
 bench: $(VENV)/.compiled $(VENV)/.with-bench ## measure Portico beside its peers (BENCH="...")
 	$(BIN)/python -m bench $(BENCH)
+
+soak: $(VENV)/.compiled $(VENV)/.with-bench ## ten minutes of mixed load on workers that are replaced (SOAK="--minutes 1")
+	$(BIN)/python -m bench.soak $(SOAK)
 
 conformance: $(VENV)/.compiled ## run the peers' own tests (SUITE=fastapi: FastAPI on our core; SUITE=portico: FastAPI's on ours)
 	$(BIN)/python conformance/frameworks.py $(SUITE)

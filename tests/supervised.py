@@ -44,6 +44,7 @@ async def app(scope, receive, send):
     if scope["path"] == "/block":
         blocked_for_good()
     if scope["path"] == "/slow":
+        print("slowly", flush=True)
         await asyncio.sleep(1)
     if scope["path"] == "/hold":
         print("holding", flush=True)

@@ -47,12 +47,12 @@ def report(soak: Soak) -> int:
     print("\n".join(said))
     for kind, count in sorted(soak.answered.items()):
         print(f"  {kind}: {count:,} answered")
-    for failure, count in Counter(soak.failed).most_common(10):
-        print(f"  failed {count} times: {failure}")
+    for text, count in Counter(failure.text for failure in soak.failed).most_common(10):
+        print(f"  failed {count} times: {text}")
     if importlib.util.find_spec("matplotlib") is None:
         print("There is no soak.png: matplotlib is not installed.")
     else:
-        plot.draw(soak.samples, soak.rates, soak.reloads, "\n".join(said), soak.folder / "soak.png")
+        plot.draw(soak, "\n".join(said), soak.folder / "soak.png")
     return 1 if problems else 0
 
 

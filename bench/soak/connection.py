@@ -1,4 +1,4 @@
-"""A client's connection. It forgives nothing: a server that closes it has to have announced it in an answer."""
+"""A client's connection. A request on one of which the client cannot know that it is closed has to be answered."""
 
 import asyncio
 import re
@@ -32,12 +32,20 @@ class Connection:
         Raises:
             OSError, EOFError: where there was none.
         """
+        before = self._writer
         await self.send(*pieces)
         assert self._reader is not None
-        return await self._answer(await self._reader.readuntil(b"\r\n\r\n"), pause_s)
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError as error:
+            which = "kept" if self._writer is before else "new"
+            raise EOFError(f"a {which} connection was closed after {len(error.partial)} bytes of an answer") from None
+        return await self._answer(head, pause_s)
 
     async def send(self, *pieces: bytes) -> None:
-        """Send the pieces, over a new connection where there is none."""
+        """Send the pieces, over a new connection where there is none, or where its end has come already."""
+        if self._reader is not None and self._reader.at_eof():
+            self.abort()
         writer = self._writer or await self._open()
         for piece in pieces:
             writer.write(piece)

@@ -4,6 +4,7 @@ What is counted as failed is what a user would have noticed: no answer, half of 
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -28,13 +29,20 @@ MESSAGES = 25
 turn = count()
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    moment: float
+    """Of the monotonic clock."""
+    text: str
+
+
 @dataclass(slots=True)
 class Load:
     """What the clients have seen."""
 
     port: int
     answered: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
     going_away: int = 0
     """WebSockets that the server closed since their worker was replaced."""
     stopping: bool = False
@@ -55,14 +63,17 @@ class Load:
                 self.answered[name] += 1
             except ConnectionClosed as error:
                 if error.rcvd is None or error.rcvd.code not in (GOING_AWAY, SERVICE_RESTART):
-                    self.failed.append(f"{name}: {error}")
+                    self._fail(name, error)
                 else:
                     self.going_away += 1
             except (OSError, EOFError, TimeoutError, WebSocketException, Wrong) as error:
-                self.failed.append(f"{name}: {type(error).__name__} {error}")
+                self._fail(name, error)
                 connection.abort()
             await asyncio.sleep(pause_s)
         connection.abort()
+
+    def _fail(self, name: str, error: Exception) -> None:
+        self.failed.append(Failure(time.monotonic(), f"{name}: {type(error).__name__}: {error}"))
 
 
 def expect(answer: Answer, status: int, body: bytes | None = None) -> None:

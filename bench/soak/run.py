@@ -13,11 +13,12 @@ from pathlib import Path
 import psutil
 
 from bench.soak import memory
-from bench.soak.load import Load
+from bench.soak.load import Failure, Load
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY, REPLACED = "steady", "replaced"
-START_S, STOP_S = 60, 60
+START_S, STOP_S, REPLACED_S = 60, 60, 60
+SHORTEST_S = 0.1
 
 
 @dataclass(slots=True)
@@ -31,7 +32,7 @@ class Soak:
     rates: list[tuple[float, float]] = field(default_factory=list)
     reloads: list[float] = field(default_factory=list)
     answered: Counter[str] = field(default_factory=Counter)
-    failed: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
     going_away: int = 0
     problems: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
@@ -71,10 +72,17 @@ class Soak:
         end = time.monotonic() + seconds
         next_reload = time.monotonic() + self.reload_every_s
         answered, before = 0, time.monotonic()
-        while (now := time.monotonic()) < end and not loading.done():
-            await asyncio.sleep(min(1.0, end - now))
+        workers: set[int] = set()
+        # On a machine that has no time, what the phase is about may come late.
+        while not loading.done() and (
+            (now := time.monotonic()) < end
+            or (name == REPLACED and len(workers) <= self.workers and now < end + REPLACED_S)
+        ):
+            await asyncio.sleep(max(SHORTEST_S, min(1.0, end - now)))
             now = time.monotonic()
-            self.samples += memory.sample(supervisor, name, now - self.began)
+            seen = memory.sample(supervisor, name, now - self.began)
+            workers |= {each.pid for each in seen if each.role == memory.WORKER}
+            self.samples += seen
             self.rates.append((now - self.began, (load.answered.total() - answered) / (now - before)))
             answered, before = load.answered.total(), now
             if name == REPLACED and now >= next_reload:

@@ -34,7 +34,7 @@ def judge(soak: Soak) -> tuple[list[str], list[str]]:
     if supervisor:
         said.append(described("the supervisor of workers that are replaced", supervisor))
     if soak.failed:
-        problems.append(f"{len(soak.failed)} requests failed, such as {soak.failed[0]}")
+        problems.append(f"{len(soak.failed)} requests failed, such as {soak.failed[0].text}")
     return said, problems
 
 

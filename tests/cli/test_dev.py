@@ -1,8 +1,13 @@
 """`portico dev`: how it differs from `portico run`, and real processes whose source changes while they serve."""
 
+import fcntl
 import os
+import pty
 import signal
+import socket
 import subprocess
+import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +18,6 @@ from click.testing import CliRunner, Result
 from tests.children import PORTICO, environment
 from tests.served import RUNNING, Served
 
-import portico.cli.dev
 from portico.cli import portico as command
 from portico.cli.run import read_settings
 from portico.server.config import Config
@@ -55,7 +59,8 @@ def settings(monkeypatch: pytest.MonkeyPatch, *args: str) -> Config:
         served.append(read_settings(said, beneath)[0])
         return 0
 
-    monkeypatch.setattr(portico.cli.dev, "serve", serve)
+    # The package's attribute of this name is the command.
+    monkeypatch.setattr(sys.modules["portico.cli.dev"], "serve", serve)
     result = invoke(*args)
     assert result.exit_code == 0, result.output
     return served[0]
@@ -97,6 +102,14 @@ def test_a_factory_and_a_source_directory_are_found(monkeypatch: pytest.MonkeyPa
     assert (config.app, config.factory, config.app_dir) == ("shop:create_app", True, str(project / "src"))
 
 
+def test_the_application_is_looked_for_in_the_directory_to_change_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("sub").mkdir()
+    write()
+    MAIN.rename("sub/main.py")
+    config = settings(monkeypatch, "--chdir", "sub")
+    assert (config.app, config.app_dir) == ("main:app", str(Path.cwd()))
+
+
 def test_without_an_application_it_is_said_where_one_was_looked_for() -> None:
     result = invoke()
     assert result.exit_code == 2
@@ -112,7 +125,7 @@ def test_wrong_settings_are_said_as_by_run() -> None:
 def test_the_help_shows_its_own_defaults() -> None:
     text = " ".join(invoke("--help").output.split())
     assert "Replace the workers when a source file changes. [on]" in text
-    assert "is replaced; 0: for ever. [none]" in text
+    assert "it is replaced; 0 is ever. [none]" in text
 
 
 @contextmanager
@@ -143,6 +156,7 @@ def test_a_change_is_served() -> None:
         write("two")
         server.wait_for("Reloading: main.py changed")
         server.wait_for("Reloaded")
+        server.wait_for("Finished worker")
         assert server.client.get("/").text == "two"
     assert "Found the application main:app (main.py, line 2)" in server.log
     assert "Traceback" not in server.log
@@ -153,7 +167,7 @@ def test_the_old_code_serves_while_the_new_code_is_broken_and_the_error_is_shown
     write("one")
     with developed("main:app") as server:
         write("two", "def f(:\n")
-        server.wait_for(r"SyntaxError: invalid syntax \(main.py, line 8\)")
+        server.wait_for(r"SyntaxError: invalid syntax \(main.py, line 7\)")
         server.wait_for(r"^    def f\(:$")
         server.wait_for(r"^          \^$")
         server.wait_for("the workers of before keep serving")
@@ -164,6 +178,7 @@ def test_the_old_code_serves_while_the_new_code_is_broken_and_the_error_is_shown
         assert server.client.get("/").text == "one"
         write("four")
         server.wait_for("Reloaded")
+        server.wait_for("Finished worker")
         assert server.client.get("/").text == "four"
 
 
@@ -173,7 +188,7 @@ def test_code_that_is_broken_from_the_start_is_waited_for() -> None:
     with developed() as server:
         server.wait_for("Waiting for a change")
         write("two")
-        assert server.client.get("/").text == "two"
+        assert server.client.get("/").text == "two"  # it waits for a worker to come
     assert server.log.count("SyntaxError: invalid syntax (main.py") == 1
 
 
@@ -186,6 +201,7 @@ def test_a_change_overtakes_code_that_never_comes_up() -> None:
         assert server.client.get("/").text == "one"
         write("three")
         server.wait_for("Reloaded")
+        server.wait_for("Finished worker")
         assert server.client.get("/").text == "three"
 
 
@@ -211,6 +227,43 @@ def test_a_debugger_in_the_application_has_the_terminals_input() -> None:
             stdin.write("print('answer', 6 * 7)\ncontinue\n")
         assert server.client.get("/").text == "one"
         server.wait_for("answer 42")
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_at_the_prompt_of_a_debugger_leaves_the_terminal_as_it_was(times: int) -> None:
+    write(extra="\nasync def app(*args):\n    breakpoint()\n")
+    master, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    process = subprocess.Popen(
+        [*PORTICO, "dev", "--port", "0", "--lifespan", "off"],
+        env=environment(), stdin=terminal, stdout=terminal, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else makes it the terminal
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        line = ""
+        while (match := RUNNING.search(line)) is None:
+            line = process.stderr.readline()
+            assert line
+        host, port = match[1].removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), 20) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+            shown = b""
+            while b"(Pdb) " not in shown:
+                shown += os.read(master, 4096)
+            assert termios.tcgetattr(terminal) != before
+            for _ in range(times):
+                process.send_signal(signal.SIGINT)
+            _, log = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "Traceback" not in log
+        assert termios.tcgetattr(terminal) == before
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+        os.close(terminal)
 
 
 @pytest.mark.process

@@ -222,7 +222,13 @@ def endpoint(answer: Callable[[], bytes], port: int = 0) -> Iterator[int]:
 
 def ran(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [*PORTICO, "top", *arguments], env=environment(variables), cwd=ROOT, capture_output=True, text=True, timeout=60
+        [*PORTICO, "top", *arguments],
+        env=environment(variables),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
 
@@ -284,7 +290,7 @@ class Terminal:
 
     def __init__(self, socket_path: Path) -> None:
         self.tmux = [str(TMUX), "-S", str(socket_path), "-f", os.devnull]
-        shell = environment({"PS1": "ready> ", "TERM": "xterm"})
+        shell = environment({"TERM": "xterm", "ENV": ""})
         subprocess.run(
             [*self.tmux, "new-session", "-d", "-x", "110", "-y", "20", "-s", "t", "sh"], env=shell, cwd=ROOT, check=True
         )
@@ -328,7 +334,9 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     if TMUX is None:
         pytest.skip("tmux is not installed")
     terminal = Terminal(tmp_path / "tmux")
-    terminal.until("ready>")
+    terminal.type("-l", "PS1='ready> '; clear")
+    terminal.type("Enter")
+    terminal.until(r"\Aready>")
     yield terminal
     subprocess.run([*terminal.tmux, "kill-server"], check=True)
 

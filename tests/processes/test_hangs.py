@@ -40,7 +40,7 @@ def test_the_others_answer_while_a_worker_is_blocked(tmp_path: Path) -> None:
 def test_a_slow_answer_is_no_hang(tmp_path: Path) -> None:
     with supervised(tmp_path, *HANG) as server:
         before = server.worker()
-        assert server.client.get("/slow").status_code == 200
+        assert server.client.get("/slow").status_code == 200, server.log
         assert server.worker() == before
     assert "killed" not in server.log
 

@@ -58,8 +58,8 @@ def test_workers_that_have_served_enough(tmp_path: Path) -> None:
     """They are replaced while others go on, each several times."""
     options = ("--limit-max-requests", "300", "--limit-max-requests-jitter", "100")
     with supervised(tmp_path, *WORKERS, *options, source=OK) as server, Load(port_of(server)) as load:
-        for _ in range(4):
-            server.wait_for("it is replaced")
+        for _ in range(3):
+            server.wait_for(r"is replaced")
         load.more(50)
     assert load.failures == []
 

@@ -133,7 +133,7 @@ def test_without_debug_nobody_sees_anything() -> None:
     assert (answer.status_code, "fault" in answer.text) == (500, False)
 
 
-APPS = {
+APPS: dict[str, Any] = {
     "Starlette": Starlette,
     "FastAPI": FastAPI,
     "Portico": Portico,
@@ -145,8 +145,7 @@ APPS = {
 
 @pytest.mark.parametrize("name", APPS)
 def test_debug_mode_of_a_framework_is_switched_on(name: str) -> None:
-    make: Any = APPS[name]
-    app, inner = make(), make()
+    app, inner = APPS[name](), APPS[name]()
     assert not app.debug
     switch_on(app)
     switch_on(CORSMiddleware(inner))
@@ -168,7 +167,7 @@ def test_what_is_no_framework_is_not_touched() -> None:
 def test_a_failing_handler_of_a_framework_is_shown_with_its_source(name: str) -> None:
     import httpx
 
-    app: Any = APPS[name]()
+    app = APPS[name]()
     if name == "Litestar":
         from litestar import get
 

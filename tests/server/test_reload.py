@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from tests.children import environment
 
-from portico.server import reload
 from portico.server.config import Config
 from portico.server.reload import Changes, watch
+from portico.server.sourcefiles import SourceFiles
 
 DEADLINE_S = 20.0
 
@@ -145,7 +145,7 @@ def test_includes_and_directories_of_the_settings_are_watched() -> None:
 
 
 def test_the_directory_of_the_application_is_the_one_watched_without_another() -> None:
-    files = reload.SourceFiles.of(Config(app="main:app", app_dir="pkg"))
+    files = SourceFiles.of(Config(app="main:app", app_dir="pkg"))
     assert files.inside(files.walk()) == {str(Path("pkg/part.py").absolute())}
 
 

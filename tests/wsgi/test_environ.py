@@ -6,6 +6,7 @@ import pytest
 from tests.live import raw
 from tests.wsgi.asked import PLAIN, ask, live, request
 
+from portico.lifespan import LifespanError
 from portico.wsgi.environ import make_environ
 
 
@@ -114,7 +115,12 @@ def test_a_unix_socket_is_named_as_the_client_calls_it() -> None:
     assert make()["SERVER_NAME"] == "localhost"
 
 
-def test_a_lifespan_is_not_supported_and_a_websocket_refused() -> None:
+def test_there_is_no_lifespan() -> None:
+    with pytest.raises(LifespanError, match="does not support lifespan"), live(lambda e, s: [], lifespan="on"):
+        pass
+
+
+def test_a_websocket_is_refused() -> None:
     def app(environ: Any, start_response: Any) -> Any:
         raise AssertionError
 

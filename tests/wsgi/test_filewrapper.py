@@ -27,10 +27,11 @@ def path(tmp_path: Path) -> Path:
 
 
 class Watched:
-    """A file that tells when it is closed, and whether it was read."""
+    """A file that tells when it is closed, and how far it was read."""
 
     def __init__(self, file: Any) -> None:
         self.file = file
+        self.position = -1
         self.closed: queue.Queue[str] = queue.Queue()
 
     @property
@@ -38,6 +39,7 @@ class Watched:
         return self.file.read
 
     def close(self) -> None:
+        self.position = self.file.tell()
         self.file.close()
         self.closed.put(threading.current_thread().name)
 
@@ -50,11 +52,12 @@ def sending(file: Any, headers: Any = PLAIN) -> Any:
     return app
 
 
-def test_a_real_file_is_sent_with_its_length_and_closed_in_a_thread(path: Path) -> None:
+def test_a_real_file_is_sent_unread_with_its_length_and_closed_in_a_thread(path: Path) -> None:
     file = Watched(path.open("rb"))
     answer = ask(sending(file))
     assert (answer.field(b"content-length"), answer.body) == (b"%d" % len(CONTENT), CONTENT)
     assert file.closed.get(timeout=5).startswith("portico-wsgi")
+    assert file.position == 0
 
 
 def test_it_is_sent_from_its_position_and_as_far_as_declared(path: Path) -> None:

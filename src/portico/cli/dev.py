@@ -1,5 +1,9 @@
-"""`portico dev [APP]`: `portico run` for the developer's own machine, where a change of the source is served at once."""
+"""`portico dev [APP]`: `portico run` for the developer's own machine: a change of the source is served at once."""
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -28,6 +32,7 @@ def _develop(**said: Any) -> None:
     """
     said |= {name: value for name, value in MEANT.items() if said[name] is None}
     beneath = {name: Given(value, name) for name, value in (*USUAL.items(), ("app", UNNAMED))}
+    directory = os.getcwd()
     try:
         config, _ = read_settings(said, beneath)
     except ConfigError:
@@ -43,7 +48,28 @@ def _develop(**said: Any) -> None:
         click.echo(f"Found the application {found}", err=True)
         values = {"app": found.target, "factory": found.is_factory, "app_dir": config.app_dir or found.directory}
         beneath |= {name: Given(value, name) for name, value in values.items()}
-    raise click.exceptions.Exit(serve(said, beneath))
+    os.chdir(directory)  # the settings may have changed it, and will again
+    with _terminal_kept():
+        status = serve(said, beneath)
+    raise click.exceptions.Exit(status)
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Leave the terminal as it was: a worker that is killed at a debugger's prompt leaves it without echo."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    keyboard = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else -1
+    attributes = termios.tcgetattr(keyboard) if keyboard >= 0 else []
+    try:
+        yield
+    finally:
+        # In the background it would stop us.
+        if keyboard >= 0 and os.tcgetpgrp(keyboard) == os.getpgrp():
+            termios.tcsetattr(keyboard, termios.TCSADRAIN, attributes)
 
 
 def _parameters() -> list[click.Parameter]:

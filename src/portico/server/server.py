@@ -191,7 +191,8 @@ class Server:
     async def _drain(self, service: Service, force_asked: asyncio.Event) -> None:
         """Serve what has come already, and what comes on connections that are in use, until all are closed."""
         grace = self.config.timeout_graceful_shutdown
-        reuse = min(REUSE_S, grace / 2)
+        # A developer who reloads the page wants the new code, on whatever connection.
+        reuse = 0.0 if self.config.reload else min(REUSE_S, grace / 2)
         service.stopping = True
         for acceptor in self._acceptors:
             acceptor.stop(0 if force_asked.is_set() else self.config.backlog)

@@ -119,7 +119,7 @@ class Service:
         self.defaults = Defaults(server, lines.encode("latin-1"))
         timeouts = (
             self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write,
-            self.ws_ping_interval, self.ws_ping_timeout,
+            self.ws_ping_interval, self.ws_ping_timeout, config.timeout_worker_hang or 0.0,
         )  # fmt: skip
         self.tick = min(1.0, *(timeout / 4 for timeout in timeouts if timeout > 0))
         self.now = time.monotonic()

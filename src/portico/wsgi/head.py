@@ -20,8 +20,10 @@ HOP_BY_HOP = frozenset(
 CONTENT_LENGTH = b"content-length"
 CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")  # HTAB is none here
 MAX_KNOWN_NAMES = 1024
+MAX_KNOWN_STATUSES = 256
 
 _names: dict[str, bytes] = {}  # as applications spell them -> as they are sent
+_statuses: dict[str, int] = {}
 _reported: set[bytes] = set()
 
 
@@ -57,9 +59,14 @@ class Head:
 
 def read_status(status: str) -> int:
     """Return the number that a status such as `200 OK` begins with; the phrase may be missing."""
+    known = _statuses.get(status) if type(status) is str else None
+    if known is not None:
+        return known
     number = status[:3] if isinstance(status, str) else ""
     if not (number.isascii() and number.isdigit() and number >= "200" and status[3:4] in ("", " ")):
         raise WSGIProtocolError(f"start_response() needs a final status such as '200 OK', not {status!r}")
+    if len(_statuses) < MAX_KNOWN_STATUSES:
+        _statuses[status] = int(number)
     return int(number)
 
 

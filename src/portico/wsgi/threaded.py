@@ -11,7 +11,6 @@ sleeps, respectively has said something; so one of them sees the other, whicheve
 
 import asyncio
 import threading
-from collections import deque
 from contextvars import Context, copy_context
 from typing import Any
 
@@ -67,7 +66,7 @@ class ThreadedCall:
         self._answered.acquire()
         self.start: Message | None = None  # of the response, set before anything of it is sent
         self._begun = False  # the task has sent it
-        self._outbox: deque[bytes] = deque()  # parts of the body
+        self._outbox: list[bytes] = []  # parts of the body
         self._put = self._passed = 0  # bytes that the thread has put there, and that the task has sent
         self._broken: Exception | None = None  # what sending has raised
         self._order = 0
@@ -137,13 +136,9 @@ class ThreadedCall:
         return await self._receive()
 
     async def _send_parts(self) -> None:
-        outbox = self._outbox
-        data = outbox.popleft()
-        if outbox:
-            parts = [data]
-            while outbox:
-                parts.append(outbox.popleft())
-            data = b"".join(parts)
+        parts = self._outbox[:]
+        del self._outbox[: len(parts)]  # others may have come meanwhile
+        data = parts[0] if len(parts) == 1 else b"".join(parts)
         await self._try_send({"type": "http.response.body", "body": data, "more_body": True})
         self._passed += len(data)
 

@@ -1,7 +1,6 @@
 """How workers come to be: each a process of its own, or forked from a template that has imported the application."""
 
 import asyncio
-import os
 import pickle
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 from portico.asgi import PorticoError
 from portico.server.config import Config
 from portico.server.processes.accounts import Identity
-from portico.server.processes.channel import Channel, Launch
+from portico.server.processes.channel import FAILED, Channel, Launch
 from portico.server.processes.children import Process
 
 ENTRY = str(Path(__file__).with_name("entry.py"))
@@ -72,21 +71,30 @@ class Spawner:
 
 
 class Forked:
-    """A worker that the template has forked, and whose end it reports."""
+    """A worker that the template has forked, and whose end it reports.
 
-    def __init__(self, pid: int, template: "TemplateLauncher") -> None:
+    Where the template is lost, the end of the channel is the worker's: nobody else has the other side of it.
+    """
+
+    def __init__(self, pid: int, template: "TemplateLauncher", channel: socket.socket) -> None:
         self.pid = pid
         self.status: int | None = None
         self._template = template
+        self._channel = channel
 
     def poll(self) -> int | None:
-        """Return the exit status that was reported; without the template nobody knows more than that it has gone."""
-        if self.status is None and self._template.lost:
-            try:
-                os.kill(self.pid, 0)
-            except ProcessLookupError:
-                self.status = 1
+        """Return the exit status that was reported, or FAILED where nobody knows it any more."""
+        if self.status is None and self._template.lost and self._has_ended():
+            self.status = FAILED
         return self.status
+
+    def _has_ended(self) -> bool:
+        try:
+            return not self._channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
 
 class TemplateLauncher:
@@ -130,7 +138,7 @@ class TemplateLauncher:
             order = pickle.dumps((launch.number, launch.place))
             socket.send_fds(self._channel.socket, [order], [theirs.fileno(), launch.dump])
             answer = await self._answer()
-            worker = Forked(self._own(answer["forked"]), self)
+            worker = Forked(self._own(answer["forked"]), self, ours)
             self._workers[worker.pid] = worker
             return worker
 

@@ -44,6 +44,7 @@ from portico.server.signals import AT_ONCE, STOPPING, caught
 
 TICK_S = 1.0
 AT_ONCE_S = 3.0
+BLOCKED_S = 2.5  # without a beat of its loop, which comes every second
 SHOWN_FILES = 3
 EXTRA_S = 5.0  # beyond what a worker allows itself, before it is killed
 # What another supervisor would have to do: reading the settings again changes nothing of it.
@@ -165,11 +166,8 @@ class Supervisor:
         self._launcher = self._new_launcher(config)
         for _ in range(config.workers):
             self._add_seat()
-        tried = asyncio.gather(*(seat.tried.wait() for seat in self._seats))
-        stopping = asyncio.ensure_future(self._stop_asked.wait())
-        await asyncio.wait((tried, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for waiting in (tried, stopping):
-            waiting.cancel()
+        for seat in self._seats:
+            await self._unless_stopped(seat.tried)
         if self._stop_asked.is_set():
             return None
         if not self._ever_served and not config.reload:
@@ -185,6 +183,13 @@ class Supervisor:
             close_unclaimed(self._predecessor.metrics)
             self._predecessor.serving()
         return None
+
+    async def _unless_stopped(self, event: asyncio.Event) -> None:
+        """Wait for the event, or for the wish to stop."""
+        waiting = [asyncio.create_task(each.wait()) for each in (event, self._stop_asked)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
 
     def _new_launcher(self, config: Config) -> Launcher:
         if not config.preload:
@@ -250,7 +255,8 @@ class Supervisor:
         if child.state == GONE:
             self._children.discard(child)
             self._census.leave(child.place)
-            if self._stop_asked.is_set() or not self._ever_served:
+            # With reload, code that fails is waited for.
+            if self._stop_asked.is_set() or not (self._ever_served or self.config.reload):
                 self._status = max(self._status, child.status or 0)
             return
         self._ever_served = self._ever_served or child.state == SERVING
@@ -446,14 +452,17 @@ class Supervisor:
         # taken all of it by then.
         close_listeners(self._sockets, keep_files=self._handed_over)
         self._sockets.clear()
-        for child in self._children:
+        for child in tuple(self._children):
             child.stop("stop", self._drain_s(), replaced=self._handed_over)
+            # In a debugger, or in the endless loop for which the developer stops it.
+            if self.config.debug and time.monotonic() - self._census.heartbeat(child.place) > BLOCKED_S:
+                child.kill("stop")
         gone = asyncio.gather(*(child.gone.wait() for child in self._children))
         at_once = asyncio.ensure_future(self._at_once.wait())
         await asyncio.wait((gone, at_once), return_when=asyncio.FIRST_COMPLETED)
         if not gone.done():
-            for child in self._children:
-                child.signal(signal.SIGQUIT)
+            for child in tuple(self._children):
+                child.signal(signal.SIGKILL if self.config.debug else signal.SIGQUIT)
                 child.kill_at = time.monotonic() + AT_ONCE_S
         await gone
         at_once.cancel()
