@@ -2,7 +2,9 @@
 
 import asyncio
 import errno
+import os
 import socket
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from tests.live import LOOPS, Wire, live, reply
 
 from portico.asgi import Receive, Scope, Send
 from portico.server import accepting
-from portico.server.accepting import Acceptor
+from portico.server.accepting import Acceptor, Neighbours
+from portico.server.metrics.board import ACCEPTING, HEARTBEAT, PID, Board
 
 ON = pytest.mark.parametrize("on", LOOPS)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -185,6 +188,112 @@ def test_nothing_is_tried_again_after_the_end(on: str, monkeypatch: pytest.Monke
             await asyncio.sleep(0.01)
             await turns(5)
             assert listener.calls == 1
+
+    run(on, test())
+
+
+class Shared:
+    """A board on which this process and a neighbour are, and a service that has so many connections."""
+
+    def __init__(self, connections: int) -> None:
+        self.board = Board.create()
+        self.cells, self.other = self.board.place(0), self.board.place(5)
+        self.service: Any = SimpleNamespace(connections=set(range(connections)), now=100.0)
+        self.cells[PID] = os.getpid()
+        self.other[PID] = os.getpid() + 1
+        self.other[HEARTBEAT] = int(99e9)
+
+    def neighbours(self, connections: int | None) -> Neighbours:
+        """Return the neighbours, of whom the other accepts and has so many connections, or does not accept."""
+        self.other[ACCEPTING] = 0 if connections is None else connections + 1
+        return Neighbours(self.board, self.cells, self.service)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_theirs"),
+    [
+        (0, 0, False), (1, 0, False), (2, 0, True), (2, 3, False), (9, 8, False), (10, 8, True),
+        (90, 80, False), (91, 80, True), (50, None, False),
+    ],
+)  # fmt: skip
+def test_the_next_connection_is_theirs_who_have_less(ours: int, theirs: int | None, is_theirs: bool) -> None:
+    """By more than one and more than an eighth; a worker that does not accept is none of them."""
+    assert Shared(ours).neighbours(theirs).have_room(0) is is_theirs
+
+
+def test_connections_that_are_being_opened_count() -> None:
+    """They are not yet among those of the service."""
+    neighbours = Shared(0).neighbours(0)
+    assert not neighbours.have_room(1)
+    assert neighbours.have_room(2)
+
+
+def test_a_worker_shows_how_many_connections_it_has_while_it_accepts() -> None:
+    """One more, so that it can be told from one that does not accept."""
+    shared = Shared(7)
+    neighbours = shared.neighbours(0)
+    neighbours.show(2)
+    assert shared.cells[ACCEPTING] == 10
+    neighbours.leave()
+    assert shared.cells[ACCEPTING] == 0
+
+
+def test_nothing_is_left_to_a_worker_that_hangs() -> None:
+    """Its heart has not beaten for some seconds."""
+    shared = Shared(9)
+    neighbours = shared.neighbours(0)
+    assert neighbours.have_room(0)
+    shared.service.now += 10.0
+    assert not neighbours.have_room(0)
+
+
+@ON
+def test_a_connection_is_left_to_others_who_have_less(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop does not look at the socket meanwhile."""
+    monkeypatch.setattr(accepting, "HEAD_START_S", 60.0)
+
+    async def test() -> None:
+        with Listener() as listener, listener.dial():
+            acceptor = Acceptor(listener, lambda: Greeting([]), Shared(9).neighbours(0))
+            await acceptor.start()
+            await turns(20)
+            assert listener.calls == 0
+            acceptor.stop(0)
+
+    run(on, test())
+
+
+@ON
+def test_a_connection_that_is_left_to_others_is_accepted_when_none_takes_it(on: str) -> None:
+    """They may be busy: no client waits for long."""
+    came: list[Any] = []
+
+    async def test() -> None:
+        with Listener() as listener, listener.dial() as first, listener.dial() as second:
+            acceptor = Acceptor(listener, lambda: Greeting(came), Shared(9).neighbours(0))
+            await acceptor.start()
+            assert await hears(first) == await hears(second) == b"hello"
+            acceptor.stop(0)
+
+    run(on, test())
+
+
+@ON
+def test_what_is_left_to_others_is_taken_as_accepting_ends(on: str) -> None:
+    """They may have ended too."""
+    came: list[Any] = []
+
+    async def test() -> None:
+        with Listener() as listener, listener.dial() as client:
+            shared = Shared(9)
+            acceptor = Acceptor(listener, lambda: Greeting(came), shared.neighbours(0))
+            await acceptor.start()
+            assert shared.cells[ACCEPTING]
+            acceptor.stop(5)
+            await acceptor.opened()
+            assert len(came) == 1
+            assert await hears(client) == b"hello"
+            assert not shared.cells[ACCEPTING]
 
     run(on, test())
 

@@ -3,6 +3,7 @@
 import asyncio
 import queue
 import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -192,6 +193,46 @@ def test_a_connection_that_was_long_idle_is_closed_at_once(on: str, monkeypatch:
         wire.send(GET)
         assert not wire.answer().closes
         stop(there, later=2 * LONG).result(10)
+        assert wire.rest() == b""
+
+
+@ON
+def test_a_request_that_has_come_is_answered_however_long_its_connection_was_idle(
+    on: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel has it, and the loop has not looked, when the stop begins."""
+
+    async def send_and_stop(server: Live, client: socket.socket) -> None:
+        client.sendall(GET)
+        assert server.server._service is not None
+        server.server._service.now += 2 * LONG
+        await server.server.shutdown()
+
+    with served(on, LONG, monkeypatch) as there, Wire(there.port) as wire:
+        wire.send(GET)
+        assert not wire.answer().closes
+        asyncio.run_coroutine_threadsafe(send_and_stop(there.server, wire.socket), there.server.loop).result(10)
+        assert wire.answer().closes
+        assert wire.rest() == b""
+
+
+@ON
+def test_a_request_that_comes_while_the_loop_is_blocked_is_answered(on: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the loop goes on it is late, and time to close the connections that were not used."""
+
+    async def stop_and_block(server: Live, client: socket.socket) -> None:
+        stopping = asyncio.ensure_future(server.server.shutdown())
+        for _ in range(10):  # of the loop
+            await asyncio.sleep(0)
+        time.sleep(2 * SHORT)
+        client.sendall(GET)
+        await stopping
+
+    with served(on, SHORT, monkeypatch) as there, Wire(there.port) as wire:
+        wire.send(GET)
+        assert not wire.answer().closes
+        asyncio.run_coroutine_threadsafe(stop_and_block(there.server, wire.socket), there.server.loop).result(10)
+        assert wire.answer().closes
         assert wire.rest() == b""
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from portico.asgi import PorticoError
 from portico.server.config import Config
-from portico.server.failures import explain
+from portico.server.failures import explain, summarize
 from portico.server.importer import AppImportError, load
 
 
@@ -60,3 +60,13 @@ def test_any_other_exception_is_a_traceback() -> None:
         text = explain(error)
     assert text.startswith("Traceback (most recent call last):\n")
     assert text.endswith("\nOSError: unexpected")
+
+
+def test_a_failed_startup_whose_traceback_was_logged_is_a_line() -> None:
+    error = PorticoError("Traceback (most recent call last):\n  ...\nKeyError: 'x'\n")
+    assert summarize(error) == str(error).strip()
+    error.__cause__ = KeyError("x")
+    assert summarize(error) == "the application's startup failed: KeyError: 'x'"
+    said = PorticoError("no database")
+    said.__cause__ = KeyError("x")
+    assert summarize(said) == "no database"

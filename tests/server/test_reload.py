@@ -149,6 +149,12 @@ def test_the_directory_of_the_application_is_the_one_watched_without_another() -
     assert files.inside(files.walk()) == {str(Path("pkg/part.py").absolute())}
 
 
+def test_the_file_of_environment_variables_is_watched() -> None:
+    Path("local.env").touch()
+    files = SourceFiles.of(Config(app="main:app", app_dir="pkg", env_file="local.env"))
+    assert files.inside(files.walk()) == {str(Path("pkg/part.py").absolute()), str(Path("local.env").absolute())}
+
+
 def test_files_in_directories_that_appear_are_reported_at_once_and_later() -> None:
     async def story(watched: Observer) -> None:
         write("a/b/c/deep.py")

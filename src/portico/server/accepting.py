@@ -123,15 +123,14 @@ class Acceptor:
                 return
             try:
                 connection, _ = self._sock.accept()
-            except (BlockingIOError, InterruptedError):  # somebody else was quicker
-                self._has_waited = False
+            except (BlockingIOError, InterruptedError):  # all of them have been taken, by us or by somebody else
+                self._has_waited = self._exhausted = False
                 return
             except OSError as error:
                 if error.errno in EXHAUSTED:
                     self._recover(error)
                     return
                 continue  # it was reset while it waited: accept(2)
-            self._exhausted = False
             connection.setblocking(False)
             task = self._loop.create_task(self._open(connection))
             self._opening.add(task)

@@ -188,7 +188,7 @@ class Config:
         PROCESSES,
         "Seconds that a worker's event loop may be blocked until its stacks are logged and it is replaced; 0 is ever.",
         optional=True,
-        flags=("--timeout-worker-hang", "--timeout-worker-healthcheck"),
+        flags=("--timeout-worker-hang", "--timeout-worker-healthcheck", "--timeout", "-t"),
     )
     limit_max_requests: int | None = _setting(
         None,
@@ -274,7 +274,7 @@ class Config:
         (),
         Names("DIRECTORY", existing_directory),
         RELOADING,
-        "Directory to watch; may be repeated. Else the current one.",
+        "Directory to watch; may be repeated. Else app_dir, or the current one.",
         flags=("--reload-dir",),
     )
     reload_includes: tuple[str, ...] = _setting(
@@ -389,13 +389,18 @@ class Config:
         60.0, Seconds(0.001), LIMITS, "Seconds in which a client takes no byte of its response."
     )
     timeout_keep_alive: float = _setting(
-        75.0, Seconds(0.001), LIMITS, "Seconds that a connection may be idle between two requests."
+        75.0,
+        Seconds(0.001),
+        LIMITS,
+        "Seconds that a connection may be idle between two requests.",
+        flags=("--timeout-keep-alive", "--keep-alive"),
     )
     timeout_graceful_shutdown: float = _setting(
         30.0,
         Seconds(0),
         LIMITS,
         "Seconds for the answers in flight, and again for the application's shutdown, when the server stops.",
+        flags=("--timeout-graceful-shutdown", "--graceful-timeout"),
     )
 
     log_level: str = _setting("info", Choice(*LOG_LEVELS), LOGGING, "How much the server logs.")
@@ -414,7 +419,8 @@ class Config:
         "common",
         Text("FORMAT", access_format),
         LOGGING,
-        "common, combined, json, or a template such as '%(h)s %(r)s %(s)s'.",
+        "common, combined, json, dev, or a template such as '%(h)s %(r)s %(s)s'.",
+        flags=("--access-log-format", "--access-logformat"),
     )
     access_log_file: str | None = _setting(
         None,
@@ -422,6 +428,7 @@ class Config:
         LOGGING,
         "File that the access log is appended to; - is standard output.",
         optional=True,
+        flags=("--access-log-file", "--access-logfile"),
     )
 
     def __post_init__(self) -> None:

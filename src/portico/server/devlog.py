@@ -1,4 +1,4 @@
-"""The access log of development: time, status, duration, method and target, in columns, coloured by what the status is."""
+"""The access log of development: time, status, duration, method, target in columns, coloured by what the status is."""
 
 from portico.server.access import ATOMS, Entry, Part
 

@@ -77,10 +77,9 @@ class Exchange(Call):
         """Log what is the application's fault, and see to it that there is an answer."""
         if error is None and self.state == COMPLETE:
             return
-        if error is None or means_disconnected(error):
-            if self.gone or self.hung_up:  # what it was told: it need not answer
-                self.abandon()
-                return
+        if (error is None or means_disconnected(error)) and (self.gone or self.hung_up):  # it need not answer
+            self.abandon()
+            return
         if error is not None:
             logger.error("Exception in ASGI application", exc_info=error)
         elif self.state == WAITING:

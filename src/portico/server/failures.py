@@ -1,4 +1,4 @@
-"""What is logged of code that cannot be imported or started: the sentence, and below it the traceback as Python prints it.
+"""What is logged of code that cannot be imported or started: a sentence, and below it the traceback as Python has it.
 
 The frames are the application's and its libraries': how the server and the import system came to run them helps nobody.
 """
@@ -32,3 +32,12 @@ def explain(error: BaseException) -> str:
         waiting += [each.__cause__, each.__context__, *(each.exceptions or ())]
     text = "".join(report.format()).rstrip()
     return text if cause is error else f"{error}\n{text}"
+
+
+def summarize(error: PorticoError) -> str:
+    """Return how a startup failed, without the traceback if that is logged already."""
+    said = str(error).strip()
+    if error.__cause__ is None or "\n" not in said:
+        return said
+    raised = traceback.format_exception_only(error.__cause__)[0].strip()
+    return f"the application's startup failed: {raised}"

@@ -51,7 +51,7 @@ class Poller:
                     for entry in entries:
                         if entry.is_dir():
                             found[entry.path] = None
-                        elif self._files.source(entry.path) is not None:
+                        elif self._files.source_file(entry.path) is not None:
                             status = entry.stat()
                             found[entry.path] = status.st_mtime_ns, status.st_size, status.st_ino
             except OSError:

@@ -200,6 +200,7 @@ class Server:
         for acceptor in self._acceptors:
             await acceptor.opened()
         began = service.loop.time()
+        await _read_what_has_come()
         # The clock is coarse, so a connection may have been used this much later than it says.
         recently = service.now - reuse - 1.5 * service.tick
         due = recently + min(service.timeout_header, service.timeout_keep_alive)
@@ -210,6 +211,7 @@ class Server:
         if service.is_busy() and not force_asked.is_set():
             logger.info("Waiting for connections to close. (CTRL+C to force quit)")
             await self._wait_idle(service, reuse)
+            await _read_what_has_come()
             for connection in unused:
                 connection.shutdown(NEVER)
             if not force_asked.is_set():
@@ -236,6 +238,12 @@ class Server:
                 task.cancel()
             for connection in list(service.connections):
                 connection.abort()
+
+
+async def _read_what_has_come() -> None:
+    """Let the loop read what the kernel holds by now: it may have been held up, and runs its timers first."""
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 async def _passes(event: asyncio.Event, timeout_s: float) -> None:

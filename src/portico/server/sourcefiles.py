@@ -68,12 +68,16 @@ class SourceFiles:
                 apart[parent] = (*apart.get(parent, ()), Pattern(_parts(path), anchored=True))
         self.roots += [Root(parent, parent, those) for parent, those in apart.items()]
         self.directories: dict[str, tuple[str, Root]] = {}
+        self._judged: dict[str, bool] = {}  # polling asks again and again
         self._identities: list[tuple[int, int] | None] = []
 
     @classmethod
     def of(cls, config: Config) -> "SourceFiles":
         """Return the source files that the settings speak of."""
-        return cls(config.reload_dirs or (config.app_dir or os.curdir,), config.reload_includes, config.reload_excludes)
+        includes = list(config.reload_includes)
+        if config.env_file is not None:  # every new worker reads it
+            includes.append(os.path.abspath(config.env_file))
+        return cls(config.reload_dirs or (config.app_dir or os.curdir,), includes, config.reload_excludes)
 
     def walk(self) -> list[str]:
         """Find the directories that may hold source files, and return their real paths."""
@@ -91,6 +95,7 @@ class SourceFiles:
             found[real] = (seen, root)
             waiting += [(path, root) for path in _directories(seen) if self._enters(path, root)]
         self.directories = found
+        self._judged.clear()
         return list(found)
 
     def moved(self) -> set[str]:
@@ -101,12 +106,19 @@ class SourceFiles:
 
     def source(self, path: str) -> str | None:
         """Return the path of a source file as it is seen from its root, None for all that is none."""
+        return None if path in self.directories or os.path.isdir(path) else self.source_file(path)
+
+    def source_file(self, path: str) -> str | None:
+        """Return the same of what is known to be no directory."""
         directory, name = os.path.split(path)
-        if directory not in self.directories or path in self.directories or os.path.isdir(path):
+        if directory not in self.directories:
             return None
         parent, root = self.directories[directory]
         seen = os.path.join(parent, name)
-        return seen if self._is_source(seen, root) else None
+        is_source = self._judged.get(seen)
+        if is_source is None:
+            is_source = self._judged[seen] = self._is_source(seen, root)
+        return seen if is_source else None
 
     def inside(self, directories: Iterable[str]) -> set[str]:
         """Return the source files that are in the directories now."""

@@ -310,7 +310,10 @@ class Application(Kind):
 
     def check(self, value: Any) -> object:
         if value is None or value == "":
-            raise ValueError("there is nothing to serve: name an application as module:attribute, such as main:app")
+            raise ValueError(
+                "there is nothing to serve: name an application as module:attribute, such as main:app; "
+                "`portico dev` looks for one"
+            )
         if not isinstance(value, str) and not callable(value):
             raise ValueError(f"expected an ASGI application or module:attribute, got {value!r}")
         return value

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
-from portico.version import __version__
 from portico.server.metrics.board import (
     BOUNDS,
     BUCKETS,
@@ -30,6 +29,7 @@ from portico.server.metrics.board import (
     WEBSOCKETS_TOTAL,
 )
 from portico.server.metrics.census import STATUSES_END, Census
+from portico.version import __version__
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"

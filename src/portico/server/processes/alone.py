@@ -53,6 +53,9 @@ async def _main(config: Config, exits: bool) -> int:
     notifier.extend(config.timeout_worker_startup)
     app = load_app(config)
     metrics = OwnMetrics(config.metrics)
+    await metrics.start()
+    for address in metrics.addresses:
+        logger.info("Metrics on %s/metrics", address)
     server = Server(config, cells=metrics.cells)
     logger.info("Started server process [%d]", os.getpid())
     starting = asyncio.ensure_future(server.start(app))
@@ -61,6 +64,7 @@ async def _main(config: Config, exits: bool) -> int:
         if number == REOPEN:
             server.reopen_logs()
         elif starting.done():
+            metrics.set_state("draining")
             notifier.stopping()
             notifier.extend(config.shutdown_delay + 2 * config.timeout_graceful_shutdown)
             server.stop(force=number == AT_ONCE)
@@ -78,7 +82,6 @@ async def _main(config: Config, exits: bool) -> int:
             logger.error("Application startup failed. Exiting.")
             return STARTUP_FAILED
         gc.freeze()
-        await metrics.start()
         metrics.set_state("serving")
         notifier.ready()
         background = [asyncio.create_task(_tell_alive(notifier)), asyncio.create_task(_watch(config, metrics, server))]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from portico.asgi import PorticoError
 from portico.server.config import Config
 from portico.server.processes.accounts import Identity
-from portico.server.processes.channel import FAILED, Channel, Launch
+from portico.server.processes.channel import Channel, Launch
 from portico.server.processes.children import Process
 
 ENTRY = str(Path(__file__).with_name("entry.py"))
@@ -76,16 +76,16 @@ class Forked:
     Where the template is lost, the end of the channel is the worker's: nobody else has the other side of it.
     """
 
-    def __init__(self, pid: int, template: "TemplateLauncher", channel: socket.socket) -> None:
+    def __init__(self, pid: int, template: Channel, channel: socket.socket) -> None:
         self.pid = pid
         self.status: int | None = None
         self._template = template
         self._channel = channel
 
     def poll(self) -> int | None:
-        """Return the exit status that was reported, or FAILED where nobody knows it any more."""
-        if self.status is None and self._template.lost and self._has_ended():
-            self.status = FAILED
+        """Return the exit status that was reported, or 0 where nobody knows it any more."""
+        if self.status is None and self._template.ended and self._has_ended():
+            self.status = 0
         return self.status
 
     def _has_ended(self) -> bool:
@@ -108,7 +108,6 @@ class TemplateLauncher:
     """
 
     def __init__(self, launch: Launch, identity: Identity | None, timeout_s: float, ended: Callable[[], None]) -> None:
-        self.lost = True
         self._launch = launch
         self._identity = identity
         self._timeout_s = timeout_s
@@ -132,13 +131,13 @@ class TemplateLauncher:
     async def start(self, launch: Launch, ours: socket.socket, theirs: socket.socket) -> Process:
         """Have a worker forked."""
         async with self._asking:
-            if self.lost:
+            if self._channel is None or self._channel.ended:
                 await self._begin()
             assert self._channel is not None
             order = pickle.dumps((launch.number, launch.place))
             socket.send_fds(self._channel.socket, [order], [theirs.fileno(), launch.dump])
             answer = await self._answer()
-            worker = Forked(self._own(answer["forked"]), self, ours)
+            worker = Forked(self._own(answer["forked"]), self._channel, ours)
             self._workers[worker.pid] = worker
             return worker
 
@@ -172,7 +171,6 @@ class TemplateLauncher:
         channel = self._channel = Channel(ours)
         ours.setblocking(False)
         asyncio.get_running_loop().add_reader(ours, self._listen, channel)
-        self.lost = False
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._answer()
@@ -198,7 +196,6 @@ class TemplateLauncher:
         if channel.ended:
             asyncio.get_running_loop().remove_reader(channel)
             channel.close()
-            self.lost = True
             if self._asking.locked():
                 self._answers.put_nowait({"failed": "the template of the workers has ended"})
             self._ended()

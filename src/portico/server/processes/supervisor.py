@@ -136,7 +136,10 @@ class Supervisor:
             from portico.server.metrics.endpoint import MetricsEndpoint
 
             endpoint = MetricsEndpoint(config.metrics, self._census, self._metrics_sockets)
-            await endpoint.start()
+            for sock in self._metrics_sockets:
+                logger.info("Metrics on %s/metrics", describe(sock))
+            if self._predecessor is None:
+                await endpoint.start()
         changes = watch(config) if config.reload else None
         background = [asyncio.create_task(self._tick())]
         if changes is not None:
@@ -145,7 +148,11 @@ class Supervisor:
             failed = await self._start_all()
             if failed is not None:
                 return failed
+            if endpoint is not None and self._predecessor is not None:
+                await endpoint.start()  # of the two that have the socket, only one counts
             await self._stop_asked.wait()
+            if endpoint is not None and self._handed_over:
+                await endpoint.stop()
             await self._stop_all()
             logger.info("Finished supervisor [%d]", os.getpid())
             return self._status
@@ -421,13 +428,13 @@ class Supervisor:
 
     def _on_successor(self, successor: Successor, serves: bool) -> None:
         if not serves:
-            logger.error("The new supervisor [%d] has ended: this one serves on", successor.process.pid)
             self._successor = None
             try:
                 if self._pid_file is not None:
                     self._pid_file.write()
             except PidFileError as error:
                 logger.error("%s", error)
+            logger.error("The new supervisor [%d] has ended: this one serves on", successor.process.pid)
             return
         logger.info("The new supervisor [%d] serves: this one ends", successor.process.pid)
         self._handed_over = True

@@ -11,7 +11,7 @@ import traceback
 from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
-from portico.server.failures import explain
+from portico.server.failures import explain, summarize
 from portico.server.logs import configure, logger
 from portico.server.metrics.board import Board
 from portico.server.processes.channel import FAILED, STARTUP_FAILED, Channel, Launch
@@ -85,7 +85,7 @@ async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp)
         except asyncio.CancelledError:
             return 0
         except LifespanError as error:
-            channel.say(failed=f"{error}")
+            channel.say(failed=summarize(error))
             return STARTUP_FAILED
         gc.freeze()
         channel.say(ready=True)
