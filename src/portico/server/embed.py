@@ -41,6 +41,8 @@ def run(app: ASGIApp | str, **settings: Any) -> int:
 async def serve(app: ASGIApp | str, **settings: Any) -> None:
     """Serve the application in the running loop until the task is cancelled; takes no signals and sets up no logging.
 
+    Settings that concern processes, reloading and metrics have no effect: the process is the program's.
+
     Args and Raises: as for `run`; ListenError and LifespanError where the server cannot start.
     """
     await Server(Config(app=app, **settings)).serve()
