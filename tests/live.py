@@ -43,9 +43,7 @@ class Live:
 
 
 @contextmanager
-def live(
-    app: ASGIApp | Any, *, on: str = FASTEST, cells: memoryview | None = None, **settings: Any
-) -> Iterator[Live]:
+def live(app: ASGIApp | Any, *, on: str = FASTEST, cells: memoryview | None = None, **settings: Any) -> Iterator[Live]:
     """Serve `app` from a background thread; leaving the block stops the server gracefully."""
     settings = {"port": 0, "access_log": False, "timeout_graceful_shutdown": 2.0} | settings
     started = threading.Event()

@@ -7,9 +7,9 @@ import pytest
 from tests.web.middleware.exchange import Answer, make_scope
 from tests.web.middleware.exchange import page as ok
 
+from portico.debugpage import MAX_PAGE, MAX_TEXT, page, plain_text
 from portico.web.middleware.body_limit import RequestBodyLimitMiddleware
 from portico.web.middleware.cors import CORSMiddleware
-from portico.debugpage import MAX_PAGE, MAX_TEXT, page, plain_text
 from portico.web.middleware.errors import ServerErrorMiddleware
 from portico.web.middleware.refusal import ERROR_HEADERS_SCOPE_KEY
 from portico.web.responses import JSONResponse, PlainTextResponse
