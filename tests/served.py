@@ -1,7 +1,7 @@
 """A real `portico run` in a process of its own, as a user would start it, and an httpx client that asks it.
 
-Whatever the server prints is kept; leaving the block stops it with SIGINT and expects exit status 0. One process does it
-all, which is there in half the time, unless a test asks for the supervisor that a user has.
+Whatever the server prints is kept; leaving the block stops it with SIGINT and expects exit status 0. One process does
+it all, which is there in half the time, unless a test asks for the supervisor that a user has.
 """
 
 import queue
