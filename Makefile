@@ -29,8 +29,8 @@ run: $(VENV)/.compiled $(VENV)/.with-examples ## serve an example (APP=module:na
 test: $(VENV)/.compiled $(VENV)/.with-test ## run the tests, compiled (TESTS="tests/http -k date")
 	$(BIN)/python -m pytest $(TESTS)
 
-test-pure: $(VENV)/.compiled $(VENV)/.with-test ## run the same tests on the Python sources
-	PORTICO_PURE=1 $(BIN)/python -m pytest $(TESTS)
+test-pure: $(VENV)/.compiled $(VENV)/.with-test ## run the same tests on the Python sources, but for slow ones of what is never compiled
+	PORTICO_PURE=1 $(BIN)/python -m pytest -m 'not once' $(TESTS)
 
 # The types of what is optional come with the packages that the tests use.
 check: $(VENV)/.compiled $(VENV)/.with-dev $(VENV)/.with-test ## lint, formatting, types, import directions

@@ -139,16 +139,18 @@ def column(figures: dict[str, tuple[float, ...]], number: int) -> dict[str, floa
 
 
 def print_workers(title: str, app: str, names: list[str], rounds: int, seconds: float) -> None:
-    """Measure one worker and two under the same load, and print the rows."""
-    one, two = (
-        measured(names, rounds, partial(throughput, app=app, workers=workers, seconds=seconds)) for workers in (1, 2)
-    )
-    print_cells(f"{title}, 1 worker, requests a second", column(one, 0), names, ",.0f")
-    print_cells(f"{title}, 2 workers, requests a second", column(two, 0), names, ",.0f")
-    gained = {name: two[name][0] / one[name][0] for name in names if name in one and name in two}
+    """Measure one worker and two under the same load, in turns, and print the rows."""
+
+    def both(name: str) -> tuple[float, ...]:
+        return (*throughput(name, app, 1, seconds), *throughput(name, app, 2, seconds))
+
+    found = measured(names, rounds, both)
+    print_cells(f"{title}, 1 worker, requests a second", column(found, 0), names, ",.0f")
+    print_cells(f"{title}, 2 workers, requests a second", column(found, 2), names, ",.0f")
+    gained = {name: figures[2] / figures[0] for name, figures in found.items()}
     print_cells(f"{title}, 2 workers against 1", gained, names, ".2f")
-    print_cells(f"{title}, 1 worker, CPU us a request", column(one, 1), names, ".1f")
-    print_cells(f"{title}, 2 workers, CPU us a request", column(two, 1), names, ".1f")
+    print_cells(f"{title}, 1 worker, CPU us a request", column(found, 1), names, ".1f")
+    print_cells(f"{title}, 2 workers, CPU us a request", column(found, 3), names, ".1f")
 
 
 def main() -> None:

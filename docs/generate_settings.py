@@ -11,6 +11,9 @@ Every setting has one name: `log_level` in `portico.toml` (or `[tool.portico]` o
 `portico.Config`, `portico.run` and `portico.serve`. On the command line it is an option, `--log-level`, and in the
 environment a variable, `PORTICO_LOG_LEVEL`. The command line beats the environment, which beats the file.
 
+The file is the `portico.toml` of the current directory, else its `pyproject.toml`; `--config FILE` (`-c`,
+`$PORTICO_CONFIG`) names another one.
+
 What is on or off has `--no-its-name` too. In a variable, lists are separated by commas, header fields by line breaks,
 and `none` stands for nothing. All problems are reported at once, with exit status 2.
 

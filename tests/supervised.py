@@ -97,8 +97,15 @@ class Supervised(Served):
 
     def another_than(self, *pids: int) -> int:
         """Return the number of a process that answers, once one does that is none of those."""
-        wait_until(lambda: self.worker() not in pids, f"another worker than {pids}")
-        return self.worker()
+        seen = pids[0]
+
+        def is_other() -> bool:
+            nonlocal seen
+            seen = self.worker()
+            return seen not in pids
+
+        wait_until(is_other, f"another worker than {pids}")
+        return seen
 
     def exit_status(self) -> int:
         """Wait for the supervisor's end."""
@@ -133,7 +140,12 @@ def gone(pid: int) -> bool:
 
 @contextmanager
 def started(
-    folder: Path, *options: str, source: str = APP, env: Mapping[str, str] | None = None, **more: Any
+    folder: Path,
+    *options: str,
+    source: str = APP,
+    env: Mapping[str, str] | None = None,
+    target: str = "app:app",
+    **more: Any,
 ) -> Iterator[Supervised]:
     """Start `portico run app:app` in the folder, on a free port; what is left of it at the end is killed.
 
@@ -142,13 +154,14 @@ def started(
         options: Options of `portico run`.
         source: The application.
         env: Variables beside ours.
+        target: What is served, where it is not that application.
         more: Keywords for Popen.
     """
     (folder / "app.py").write_text(source)
     # Two versions of a file that are written within a second would share the bytecode.
     variables = environment({"PYTHONDONTWRITEBYTECODE": "1", **(env or {})})
     process = subprocess.Popen(
-        [*PORTICO, "run", "app:app", "--port", "0", *options],
+        [*PORTICO, "run", target, "--port", "0", *options],
         cwd=folder,
         env=variables,
         stdout=subprocess.PIPE,

@@ -123,6 +123,13 @@ def test_the_usual_places_are_looked_at(project: Path, root: str, names: list[st
     assert (one.target, one.directory) == (target, str(project / root.rstrip("/")))
 
 
+def test_a_file_of_any_name_is_found_where_there_is_no_usual_one(project: Path) -> None:
+    function = "async def app(scope, receive, send):\n    pass\n"
+    files = {"hello.py": function, "test_hello.py": FASTAPI, "conftest.py": FASTAPI}
+    assert found(files).target == "hello:app"
+    assert found({"src/main.py": FASTAPI}).target == "main:app"
+
+
 def test_only_the_directory_that_is_named_is_looked_at(project: Path) -> None:
     files = {"main.py": "", "backend/main.py": FASTAPI}
     assert found(files, "backend").directory == str(project / "backend")

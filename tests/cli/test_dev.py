@@ -6,7 +6,6 @@ import pty
 import signal
 import socket
 import subprocess
-import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,8 +58,7 @@ def settings(monkeypatch: pytest.MonkeyPatch, *args: str) -> Config:
         served.append(read_settings(said, beneath)[0])
         return 0
 
-    # The package's attribute of this name is the command.
-    monkeypatch.setattr(sys.modules["portico.cli.dev"], "serve", serve)
+    monkeypatch.setattr("portico.cli.dev.serve", serve)
     result = invoke(*args)
     assert result.exit_code == 0, result.output
     return served[0]
@@ -128,6 +126,12 @@ def test_the_help_shows_its_own_defaults() -> None:
     assert "it is replaced; 0 is ever. [none]" in text
 
 
+def replaced(server: Served) -> None:
+    """Wait until the new code serves and the old has gone: two processes say so, in either order."""
+    said = {server.wait_for("Reloaded|Finished worker")[0] for _ in range(2)}
+    assert said == {"Reloaded", "Finished worker"}
+
+
 @contextmanager
 def developed(*options: str, **more: Any) -> Iterator[Served]:
     """Run `portico dev`; leaving the block stops it with Ctrl+C and expects a clean exit without a traceback."""
@@ -148,6 +152,7 @@ def developed(*options: str, **more: Any) -> Iterator[Served]:
         server.close()
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_change_is_served() -> None:
     write("one")
@@ -155,13 +160,13 @@ def test_a_change_is_served() -> None:
         assert server.client.get("/").text == "one"
         write("two")
         server.wait_for("Reloading: main.py changed")
-        server.wait_for("Reloaded")
-        server.wait_for("Finished worker")
+        replaced(server)
         assert server.client.get("/").text == "two"
     assert "Found the application main:app (main.py, line 2)" in server.log
     assert "Traceback" not in server.log
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_the_old_code_serves_while_the_new_code_is_broken_and_the_error_is_shown(project: Path) -> None:
     write("one")
@@ -170,18 +175,18 @@ def test_the_old_code_serves_while_the_new_code_is_broken_and_the_error_is_shown
         server.wait_for(r"SyntaxError: invalid syntax \(main.py, line 7\)")
         server.wait_for(r"^    def f\(:$")
         server.wait_for(r"^          \^$")
-        server.wait_for("the workers of before keep serving")
+        server.wait_for("the old workers keep serving")
         assert server.client.get("/").text == "one"
         write("three", "nowhere\n")
         server.wait_for("NameError: name 'nowhere' is not defined")
-        server.wait_for("the workers of before keep serving")
+        server.wait_for("the old workers keep serving")
         assert server.client.get("/").text == "one"
         write("four")
-        server.wait_for("Reloaded")
-        server.wait_for("Finished worker")
+        replaced(server)
         assert server.client.get("/").text == "four"
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_code_that_is_broken_from_the_start_is_waited_for() -> None:
     write("one", "def f(:\n")
@@ -192,6 +197,7 @@ def test_code_that_is_broken_from_the_start_is_waited_for() -> None:
     assert server.log.count("SyntaxError: invalid syntax (main.py") == 1
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_change_overtakes_code_that_never_comes_up() -> None:
     write("one")
@@ -200,11 +206,11 @@ def test_a_change_overtakes_code_that_never_comes_up() -> None:
         server.wait_for("hanging")
         assert server.client.get("/").text == "one"
         write("three")
-        server.wait_for("Reloaded")
-        server.wait_for("Finished worker")
+        replaced(server)
         assert server.client.get("/").text == "three"
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_failure_is_shown_to_the_browser_and_logged_once() -> None:
     write()
@@ -216,6 +222,7 @@ def test_a_failure_is_shown_to_the_browser_and_logged_once() -> None:
     assert server.log.count("ValueError: the fault") == 1
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_debugger_in_the_application_has_the_terminals_input() -> None:
     write(
@@ -229,6 +236,7 @@ def test_a_debugger_in_the_application_has_the_terminals_input() -> None:
         server.wait_for("answer 42")
 
 
+@pytest.mark.once
 @pytest.mark.process
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_at_the_prompt_of_a_debugger_leaves_the_terminal_as_it_was(times: int) -> None:
@@ -266,6 +274,7 @@ def test_ctrl_c_at_the_prompt_of_a_debugger_leaves_the_terminal_as_it_was(times:
         os.close(terminal)
 
 
+@pytest.mark.once
 @pytest.mark.process
 @pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_ends_it_while_a_response_is_going_on(times: int) -> None:

@@ -236,6 +236,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_one_table_is_printed_without_a_terminal() -> None:
     fleet = Fleet(1, 2)
@@ -247,6 +248,7 @@ def test_one_table_is_printed_without_a_terminal() -> None:
     assert "\x1b" not in done.stdout
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_the_address_is_the_setting_that_the_server_was_started_with() -> None:
     fleet = Fleet(1)
@@ -255,6 +257,7 @@ def test_the_address_is_the_setting_that_the_server_was_started_with() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_server_that_is_not_there_is_said_to_be() -> None:
     port = free_port()
@@ -263,6 +266,7 @@ def test_a_server_that_is_not_there_is_said_to_be() -> None:
     assert done.stderr == f"Error: no answer from 127.0.0.1:{port}: Connection refused\n"
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_another_server_is_told_from_portico() -> None:
     with endpoint(lambda: b"<html>") as port:
@@ -270,6 +274,7 @@ def test_another_server_is_told_from_portico() -> None:
     assert done.stderr == f"Error: 127.0.0.1:{port} answers, but not as the metrics of Portico do\n"
 
 
+@pytest.mark.once
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "said"), [((), "which server?"), (("9100",), "--once"), (("a/b",), "no address")]
@@ -339,6 +344,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     subprocess.run([*terminal.tmux, "kill-server"], check=True)
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_the_view_is_live_and_q_gives_the_terminal_back(terminal: Terminal) -> None:
     fleet = Fleet(1, 2)
@@ -358,6 +364,7 @@ def test_the_view_is_live_and_q_gives_the_terminal_back(terminal: Terminal) -> N
         assert re.search("^0\nleft 1$", terminal.until("^left "), re.MULTILINE)
 
 
+@pytest.mark.once
 @pytest.mark.process
 @pytest.mark.parametrize("how", ["C-c", "TERM"])
 def test_the_terminal_is_given_back_however_the_view_ends(how: str, terminal: Terminal) -> None:
@@ -373,6 +380,7 @@ def test_the_terminal_is_given_back_however_the_view_ends(how: str, terminal: Te
     assert "Traceback" not in screen
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_the_view_is_put_aside_and_taken_up_again(terminal: Terminal) -> None:
     fleet = Fleet(1)
@@ -389,6 +397,7 @@ def test_the_view_is_put_aside_and_taken_up_again(terminal: Terminal) -> None:
         terminal.until("Stopped(.*\n)*ready>")
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_the_view_follows_the_size_of_the_terminal(terminal: Terminal) -> None:
     fleet = Fleet(*range(1, 31))
@@ -401,6 +410,7 @@ def test_the_view_follows_the_size_of_the_terminal(terminal: Terminal) -> None:
         terminal.until(r"^WORKER +PID STATE$")
 
 
+@pytest.mark.once
 @pytest.mark.process
 def test_a_server_that_goes_away_may_come_back(terminal: Terminal) -> None:
     fleet = Fleet(1)
@@ -414,6 +424,7 @@ def test_a_server_that_goes_away_may_come_back(terminal: Terminal) -> None:
         terminal.until(r"^total ")
 
 
+@pytest.mark.once
 @pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="the supervisor needs POSIX")
 def test_the_workers_of_a_real_server_are_seen_at_work(terminal: Terminal, tmp_path: Path) -> None:

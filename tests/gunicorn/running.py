@@ -63,13 +63,14 @@ def gunicorn(
     running = Gunicorn(start(app, "-b", bind, *options, cwd=cwd, env=env))
     try:
         if bind.startswith("unix:"):
-            transport = httpx.HTTPTransport(uds=bind.removeprefix("unix:"))
+            transport = httpx.HTTPTransport(uds=bind.removeprefix("unix:"), verify=False)
             running.client = httpx.Client(transport=transport, base_url="http://host", timeout=10)
         else:
             address = running.wait_for(LISTENING)[1] if bind.endswith(":0") else f"http://{bind}"
             running.client.base_url = httpx.URL(address)
         running.wait_for(ready)
         yield running
+        running.client.close()  # a stop waits a second for what may be coming on a connection that was just used
         if running.process.poll() is None:
             running.signal(signal.SIGTERM)
         assert running.wait() == 0, running.log

@@ -14,7 +14,7 @@ from tests.load import Load
 APP = "tests.gunicorn.app:app"
 HOLD = b"POST /hold HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n1"
 BLOCK = b"GET /block HTTP/1.1\r\nHost: a\r\n\r\n"
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 
 VERSIONED = """
 async def app(scope, receive, send):
@@ -224,8 +224,12 @@ def test_quit_and_int_cut_what_is_in_flight(number: signal.Signals) -> None:
     assert "put away" in server.log
 
 
-def test_quit_ends_a_worker_whose_loop_is_blocked() -> None:
-    with gunicorn(APP, "--timeout", "0", cwd=ROOT) as server, Wire(server.port, timeout=20) as wire:
+def test_quit_ends_a_worker_whose_loop_is_blocked(tmp_path: Path) -> None:
+    (tmp_path / "hasty.py").write_text(
+        "from portico import workers\nworkers.QUIT_S = 1\nWorker = workers.PorticoWorker\n"
+    )
+    options = ("-k", "hasty.Worker", "--pythonpath", str(tmp_path), "--timeout", "0")
+    with gunicorn(APP, *options, cwd=ROOT) as server, Wire(server.port, timeout=20) as wire:
         wire.send(BLOCK)
         server.wait_for("blocking")
         server.signal(signal.SIGQUIT)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from tests.supervised import gone, supervised
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 HANG = ("--timeout-worker-hang", "0.5")
 
 
@@ -43,8 +43,3 @@ def test_a_slow_answer_is_no_hang(tmp_path: Path) -> None:
         assert server.client.get("/slow").status_code == 200, server.log
         assert server.worker() == before
     assert "killed" not in server.log
-
-
-def test_hangs_are_allowed_where_the_limit_is_0(tmp_path: Path) -> None:
-    with supervised(tmp_path, "--timeout-worker-hang", "0") as server:
-        assert server.version() == "one"

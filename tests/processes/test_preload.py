@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.supervised import APP, gone, started, supervised, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 TWO = ("--preload", "--workers", "2")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from tests.supervised import gone, supervised, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 
 
 def test_a_worker_is_replaced_after_so_many_requests(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_the_old_workers_keep_serving_where_the_new_code_does_not_start(tmp_path
         before = server.workers(2)
         server.write(source)
         server.send(signal.SIGHUP)
-        server.wait_for(r"The reload has failed: the workers of before keep serving")
+        server.wait_for(r"The reload has failed: the old workers keep serving")
         assert says in server.log
         assert server.workers(2) == before
         server.write(NEW)
@@ -66,7 +66,7 @@ def test_wrong_settings_are_named_and_change_nothing(tmp_path: Path) -> None:
         (tmp_path / "portico.toml").write_text("workers = 0\n")
         server.send(signal.SIGHUP)
         server.wait_for(r"ERROR: .*workers: expected at least 1, got 0")
-        server.wait_for(r"The reload has failed: the workers of before keep serving")
+        server.wait_for(r"The reload has failed: the old workers keep serving")
         assert server.worker() == before
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from tests.supervised import gone, processes, started, supervised
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

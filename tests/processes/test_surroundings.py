@@ -9,11 +9,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
-from tests.supervised import started, supervised, wait_until
+from tests.children import PORTICO, environment
+from tests.supervised import APP, started, supervised, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 
 
 def test_the_pid_file_is_there_while_the_supervisor_is(tmp_path: Path) -> None:
@@ -97,3 +99,23 @@ def test_the_umask_holds_for_the_workers(tmp_path: Path) -> None:
         server.client.get("/")
         wait_until(lambda: "/" in log.read_text(), "a line")
         assert log.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("option", ["--supervise", "--no-supervise"])
+def test_a_process_without_standard_streams_serves_and_ends(tmp_path: Path, option: str) -> None:
+    (tmp_path / "app.py").write_text(APP)
+    closing = "import os, sys; os.closerange(0, 3); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    socket_file = tmp_path / "http"
+    process = subprocess.Popen(
+        [sys.executable, "-c", closing, *PORTICO[1:], "run", "app:app", option, "--uds", str(socket_file)],
+        cwd=tmp_path,
+        env=environment(),
+    )
+    try:
+        wait_until(socket_file.exists, "the socket")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(socket_file), retries=5)) as client:
+            assert client.get("http://there/", headers={"connection": "close"}).status_code == 200
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()

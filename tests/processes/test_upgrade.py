@@ -9,7 +9,7 @@ import psutil
 import pytest
 from tests.supervised import APP, Supervised, gone, started, supervised, wait_until
 
-pytestmark = pytest.mark.process
+pytestmark = [pytest.mark.process, pytest.mark.once]
 NEW = APP.replace('"one"', '"two"')
 
 

@@ -102,11 +102,12 @@ def test_a_value_is_kept_in_its_final_form(name: str, value: Any, kept: Any) -> 
         ("timeout_header", "10", "seconds"),
         ("access_log", 1, "true or false"),
         ("log_level", "loud", "one of critical, error"),
-        ("interface", "wsgi", "one of auto, asgi3, asgi2"),
+        ("interface", "cgi", "one of auto, asgi3, asgi2, wsgi"),
         ("loop", "trio", "or module:attribute"),
         ("host", "a\nb", "a line of text"),
         ("host", 1, "a line of text"),
         ("root_path", "shop", "starts with /"),
+        ("health", "/ok?full=1", "has no ? or #, got '/ok?full=1'"),
         ("bind", ["nonsense:x"], "'nonsense:x' is no address"),
         ("bind", 8000, "a list of addresses"),
         ("headers", ["X-A"], "Name:Value"),
@@ -153,11 +154,19 @@ def test_all_problems_come_at_once() -> None:
         ({"bind": [":1"], "uds": "/a"}, "give the second as a bind too, unix:/PATH"),
         ({"bind": [":1"], "fd": 3}, "give the second as a bind too, fd://N"),
         ({"uds_permissions": 0o660}, "there is no unix socket"),
+        ({"supervise": False, "workers": 2}, "workers: several need the supervisor; leave out supervise"),
     ],
 )
 def test_contradictions_are_refused(settings: dict[str, Any], says: str) -> None:
     (problem,) = of(**settings)
     assert says in problem
+
+
+@pytest.mark.parametrize("name", ["preload", "reload"])
+def test_what_needs_the_supervisor_names_the_option_that_turns_it_off(name: str) -> None:
+    command_line = {"supervise": Given(False, "--supervise"), name: Given(True, f"--{name}")}
+    (problem,) = problems(lambda: gather(said() | command_line, {}))
+    assert problem == f"--{name}: this is what the supervisor does; leave out --no-supervise"
 
 
 @pytest.mark.parametrize("where", [{"uds": "/a"}, {"bind": ["unix:/a"]}])

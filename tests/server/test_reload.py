@@ -25,12 +25,12 @@ class Observer:
         self.changes = changes
         self.expected = {"probe.py"}
 
-    async def settle(self) -> None:
-        """Touch a file until that is noticed: from then on everything is."""
+    async def settle(self, pause_s: float) -> None:
+        """Touch a file, with pauses that end a batch, until that is noticed: from then on everything is."""
         task = asyncio.ensure_future(anext(self.changes))
         while not task.done():
             write("probe.py")
-            await asyncio.wait((task,), timeout=0.1)
+            await asyncio.wait((task,), timeout=pause_s)
         assert await task == ["probe.py"]
 
     async def reports(self, *paths: str, perhaps: tuple[str, ...] = ()) -> None:
@@ -61,11 +61,12 @@ def play(story: Story, **settings: object) -> None:
     """Run the story once changes are being watched for."""
 
     async def run() -> None:
-        changes = watch(Config(**({"app": "main:app", "reload_delay": 0.02} | settings)))  # type: ignore[arg-type]
+        config = Config(**({"app": "main:app", "reload_delay": 0.02} | settings))  # type: ignore[arg-type]
+        changes = watch(config)
         try:
             async with asyncio.timeout(DEADLINE_S):
                 observer = Observer(changes)
-                await observer.settle()
+                await observer.settle(config.reload_delay + 0.3)
                 await story(observer)
         finally:
             changes.close()

@@ -1,7 +1,7 @@
 """Find the application of a project without importing anything: where it usually is, by what the source says.
 
-The usual files are parsed, and a top-level name counts that is made by a known framework; else one that is called `app`
-or `application`; else a function that makes one, such as `create_app`.
+The usual files are parsed, and else the others of the directory. A top-level name counts that is made by a known
+framework; else one that is called `app` or `application`; else a function that makes one, such as `create_app`.
 """
 
 import ast
@@ -32,7 +32,7 @@ FRAMEWORKS = {
     "django": ("get_asgi_application", "get_wsgi_application"),
 }
 MADE, NAMED, FACTORY = range(3)  # how sure it is
-MOST_PACKAGES = 50
+MOST_PACKAGES = MOST_MODULES = 50
 MOST_BYTES = 1 << 20
 _SETTINGS = re.compile(rb"""DJANGO_SETTINGS_MODULE["']\s*,\s*["']([\w.]+)["']""")
 # For a file that does not parse now and will be mended.
@@ -95,6 +95,7 @@ def _places(top: Path, *, sources: bool) -> Iterator[list[tuple[Path, Path]]]:
         yield [(root, root / f"{name}.py") for name in MODULES]
         yield [(root, root / package / f"{name}.py") for package in ("app", "api") for name in IN_PACKAGE]
         yield [(root, package / f"{name}.py") for package in _packages(root) for name in IN_PACKAGE]
+    yield [(top, path) for path in _other_modules(top)]
 
 
 def _django(root: Path) -> Iterator[tuple[Path, Path]]:
@@ -117,6 +118,12 @@ def _packages(root: Path) -> list[Path]:
     except OSError:
         return []
     return [path for path in inside if (path / "__init__.py").is_file() and path.name != "tests"][:MOST_PACKAGES]
+
+
+def _other_modules(root: Path) -> list[Path]:
+    """Return the files of the directory that have no usual name and are no tests."""
+    names = sorted(path for path in root.glob("*.py") if path.stem.isidentifier() and path.stem not in MODULES)
+    return [path for path in names if not path.stem.startswith("test_") and path.stem != "conftest"][:MOST_MODULES]
 
 
 def _exists(path: Path, looked: list[str]) -> bool:

@@ -5,6 +5,7 @@ command line and of the other sources, are found at once.
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 
 from portico.cli.uvicorn import OPTIONS, translate
 from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Given, Setting
-from portico.server.sources import collect, gather
+from portico.server.sources import collect, gather, working_directory
 from portico.server.values import Switch
 
 WRONG_SETTINGS = 2
@@ -80,7 +81,8 @@ def _serve(**said: Any) -> None:
 
 def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> int:
     """Serve as the options say, in the way of `beneath` where nobody says anything; return the exit status."""
-    directory = os.getcwd()
+    _open_standard_streams()
+    directory = working_directory()
 
     def read() -> tuple[Config, list[str]]:
         os.chdir(directory)  # what was read before may have changed it
@@ -105,10 +107,20 @@ def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -
     if config.supervise and os.name == "posix":
         from portico.server.processes.supervisor import run as run_supervised
 
-        return run_supervised(config, lambda: read()[0])
+        return run_supervised(config, lambda: read()[0], directory=directory, exits=True)
     from portico.server.processes.alone import run as run_alone
 
     return run_alone(config, exits=True)
+
+
+def _open_standard_streams() -> None:
+    """Have something where input and output are expected, lest a socket that is opened later be taken for them."""
+    for fd, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+            setattr(sys, name, os.fdopen(fd, "r" if fd == 0 else "w", closefd=False))
 
 
 def read_settings(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> tuple[Config, list[str]]:

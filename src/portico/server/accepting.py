@@ -3,8 +3,8 @@
 A listening socket can outlive the server: other workers have it, or the next server does. So nothing is taken from it
 that is not served, and when the server stops, what is on its way is served too.
 
-The kernel wakes every worker for each connection, and the first one has it, be it as busy as it may. So a worker that
-has more connections than another one leaves it a head start; the figures are in docs/benchmarks.md.
+The kernel wakes every worker for each connection, and the quickest gets it, however many it has. So a worker that has
+more connections than another one gives that one a head start; the figures are in docs/benchmarks.md.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from portico.server.service import Service, logger
 
 AT_ONCE = 16  # connections taken before those that are open already have their turn
 HEAD_START_S = 0.002
-SHARE = 8  # an eighth more connections than the others have is not yet too many
-ALIVE_S = 3.0  # a worker whose heart has not beaten for so long takes nothing
+SHARE = 8  # a worker may have an eighth more connections than another one before it gives way
+ALIVE_S = 3.0  # a worker without a heartbeat for so long is not waited for
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 RECOVERY_S = 1.0  # without accepting, after the system has run out of something
 
@@ -46,7 +46,7 @@ class Neighbours:
         self._cells[ACCEPTING] = 0
 
     def have_room(self, opening: int) -> bool:
-        """Tell whether one of them has so many connections less than this worker that the next one should be its."""
+        """Tell whether another worker has so many connections fewer than this one that it should take the next."""
         count = self.show(opening)
         now = self._service.now
         if now != self._looked_at:
@@ -56,7 +56,7 @@ class Neighbours:
         return count > least + max(1, least // SHARE)
 
     def _look(self, now: float) -> None:
-        """Find out who is there; one that hangs would only cost time."""
+        """Find the other workers that are alive; to wait for one that hangs would only cost time."""
         ours = os.getpid()
         since = (now - ALIVE_S) * 1e9
         self._others = [
@@ -65,7 +65,13 @@ class Neighbours:
 
 
 class Acceptor:
-    """Accepts on one socket, and gives each connection a protocol."""
+    """Accepts on one listening socket, and gives each connection a protocol.
+
+    Args:
+        sock: The socket; it is left open at the end.
+        protocol: Makes the protocol of a connection.
+        neighbours: The other workers that accept on it, where the connections are to be shared with them.
+    """
 
     def __init__(
         self, sock: socket.socket, protocol: Callable[[], asyncio.Protocol], neighbours: Neighbours | None = None
@@ -91,7 +97,7 @@ class Acceptor:
             self._neighbours.show(0)
 
     def stop(self, limit: int) -> None:
-        """Accept no more, after up to `limit` connections that the kernel holds."""
+        """Accept up to `limit` connections that wait in the kernel's queue, and then no more."""
         if self._neighbours is not None:
             self._neighbours.leave()
             self._neighbours = None

@@ -482,9 +482,10 @@ def _contradictions(values: Mapping[str, Any], labels: Mapping[str, str]) -> lis
     if values["preload"] and values["reload"]:
         problems.append(f"{label('preload')} and {label('reload')}: what is imported once cannot change; leave out one")
     if not values["supervise"]:
+        switch = label("supervise").replace("--", "--no-", 1)
         for name in ("preload", "reload", "user", "group"):
             if values[name]:
-                problems.append(f"{label(name)}: this is what the supervisor does; leave out {label('supervise')}")
+                problems.append(f"{label(name)}: this is what the supervisor does; leave out {switch}")
         if values["workers"] != 1:
-            problems.append(f"{label('workers')}: several need the supervisor; leave out {label('supervise')}")
+            problems.append(f"{label('workers')}: several need the supervisor; leave out {switch}")
     return problems

@@ -3,7 +3,8 @@
 import os
 from typing import Any
 
-from portico.asgi import ASGIApp
+from portico.asgi import ASGIApp, PorticoError
+from portico.server import importer
 from portico.server.config import DEFAULTS, Config, ConfigError
 from portico.server.logs import configure
 from portico.server.processes.alone import run as run_alone
@@ -21,7 +22,12 @@ def run(app: ASGIApp | str, **settings: Any) -> int:
 
     Raises:
         ConfigError: With every problem that the settings have.
+        PorticoError: The application is being imported, which runs this call again.
     """
+    if importer.importing:
+        raise PorticoError(
+            "portico.run is called while the application is imported: put it below `if __name__ == '__main__':`"
+        )
     if not isinstance(app, str):
         for name in ("workers", "preload", "reload", "user", "group"):
             if settings.get(name, DEFAULTS[name]) != DEFAULTS[name]:

@@ -9,7 +9,7 @@ import traceback
 
 from portico.asgi import PorticoError
 
-HERE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "server", "")
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
 MACHINERY = (importlib.__file__, "<frozen importlib", "<frozen runpy", HERE)
 
 

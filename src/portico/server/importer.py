@@ -19,6 +19,7 @@ NAMES = ("app", "application")
 ENVIRONS = ("environ", "env")
 # How many names a message suggests.
 SUGGESTED = 3
+importing = False  # an application, now
 _MACHINERY = (__file__, import_module.__code__.co_filename)
 
 
@@ -34,6 +35,15 @@ def load(config: Config) -> Any:
     """
     if config.env_file is not None:
         load_env_file(config.env_file, os.environ)
+    global importing
+    importing = True
+    try:
+        return _load(config)
+    finally:
+        importing = False
+
+
+def _load(config: Config) -> Any:
     app: Any = config.app
     if isinstance(app, str):
         directory = os.path.abspath(config.app_dir or os.curdir)

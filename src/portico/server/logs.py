@@ -77,9 +77,7 @@ def reopen() -> None:
 
 
 def give_files(config: Config, identity: "Identity | None") -> None:
-    """See to it that the files of the logs are there and belong to those who write them, for they may lie where only
-    root may make files.
-    """
+    """Create the log files and give them to the workers' user: they may lie where only root can create files."""
     if identity is None:
         return
     files = [handler.baseFilename for handler in _file_handlers()]

@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from types import TracebackType
 from typing import Any
 
@@ -71,7 +72,10 @@ class Server:
         return self.addresses[0]
 
     def is_ready(self) -> bool:
-        """Tell whether clients should come here: it has started and was not told to stop, unless others go on."""
+        """Tell whether load balancers should send clients here: from the end of the startup to the first `stop()`.
+
+        A server that stops without delay stays ready, since others go on serving at its address.
+        """
         return self._ready
 
     async def __aenter__(self) -> "Server":
@@ -86,7 +90,13 @@ class Server:
     async def start(self, app: ASGIApp | None = None) -> None:
         """Open the listeners, run the application's startup and begin to serve.
 
-        Raises ListenError, LifespanError, or AppImportError for an application that cannot be imported.
+        Args:
+            app: The application, where it was loaded already; else it is loaded as the settings say.
+
+        Raises:
+            AppImportError: the application cannot be imported.
+            ListenError: an address cannot be listened on.
+            LifespanError: the application's startup has failed.
         """
         config = self.config
         loop = asyncio.get_running_loop()
@@ -131,9 +141,12 @@ class Server:
         await self.until_stopped()
 
     def stop(self, *, force: bool = False, delay: bool = True) -> None:
-        """Ask the server to stop: gracefully, or at once when forced or asked a second time.
+        """Ask the server to stop, gracefully unless it was asked before; does nothing before `start()`.
 
-        Without `delay`, accepting ends now, whatever the settings say: somebody else goes on with it.
+        Args:
+            force: Cut what is in flight at once.
+            delay: Observe the setting `shutdown_delay`. False where others go on serving at the same address: then
+                `is_ready()` stays true, and a later call that delays counts as the first one.
         """
         asked, force_asked = self._stop_asked, self._force_asked
         if asked is None or force_asked is None:
@@ -169,7 +182,7 @@ class Server:
     async def shutdown(self) -> None:
         """Stop accepting, let the answers in flight finish within the grace, cut the rest, run the app's shutdown.
 
-        With `shutdown_delay`, that begins so much later: until then `is_ready()` tells, and nothing else does.
+        All of it begins after the setting `shutdown_delay`, during which only `is_ready()` has changed.
         """
         service = self._service
         asked, force_asked = self._stop_asked, self._force_asked
@@ -178,9 +191,10 @@ class Server:
         self.started = False
         if not asked.is_set():
             self.stop()
-        logger.info("Shutting down")
         if self.config.shutdown_delay and not self._ready:
+            logger.info("Shutting down in %g s", self.config.shutdown_delay)
             await _passes(force_asked, self.config.shutdown_delay)
+        logger.info("Shutting down")
         await self._drain(service, force_asked)
         try:
             if self._lifespan is not None:
@@ -209,7 +223,7 @@ class Server:
         unused = [connection for connection in service.connections if connection.is_idle()]
         service.timeout_keep_alive = min(service.timeout_keep_alive, reuse + service.tick)  # for those still busy
         if service.is_busy() and not force_asked.is_set():
-            logger.info("Waiting for connections to close. (CTRL+C to force quit)")
+            logger.info("Waiting for connections to close.%s", " (CTRL+C to force quit)" if self._given is None else "")
             await self._wait_idle(service, reuse)
             await _read_what_has_come()
             for connection in unused:
@@ -278,8 +292,6 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
                 raise PorticoError("--loop uvloop: uvloop is not installed; pip install uvloop") from None
     if name in ("auto", "asyncio"):
         return asyncio.new_event_loop
-    from importlib import import_module
-
     module, _, attribute = name.partition(":")
     try:
         found: Callable[[], asyncio.AbstractEventLoop] = getattr(import_module(module), attribute)

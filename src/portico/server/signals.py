@@ -9,6 +9,20 @@ from types import FrameType
 # SIGINT and SIGTERM stop gracefully, and at once when they come again; SIGQUIT stops at once.
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGQUIT") if hasattr(signal, name))
 AT_ONCE = getattr(signal, "SIGQUIT", None)
+# They come to workers too: from the terminal, or because the log files were rotated. The supervisor decides what to do.
+PASSED_OVER = tuple(getattr(signal, name) for name in ("SIGINT", "SIGHUP", "SIGUSR1") if hasattr(signal, name))
+
+
+def pass_over() -> set[int]:
+    """Do nothing when they come, and let those come that were held; return the set of what has come.
+
+    Ignoring them would be inherited by the programs that the application starts.
+    """
+    came: set[int] = set()
+    for number in PASSED_OVER:
+        signal.signal(number, lambda number, frame: came.add(number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_OVER)
+    return came
 
 
 @contextmanager

@@ -43,7 +43,8 @@ def collect(
     problems: list[str] = []
     file = file or environment.get("PORTICO_CONFIG")
     early = _from_environment(environment) | dict(given)
-    file = os.path.abspath(file) if file else None
+    if file and "chdir" in early:
+        file = os.path.abspath(file)
     changed = _change_directory(early)
     from_file = _from_file(file, problems)
     if "chdir" not in early:
@@ -64,6 +65,15 @@ def collect(
     if changed:  # a relative one is no longer to be found from here
         settings["chdir"] = Given(os.getcwd(), settings["chdir"].label)
     return settings, problems
+
+
+def working_directory() -> str:
+    """Return the current directory as the shell calls it: a link to the current release is followed by each reload."""
+    name = os.environ.get("PWD", "")
+    try:
+        return name if os.path.isabs(name) and os.path.samefile(name, os.curdir) else os.getcwd()
+    except OSError:
+        return os.getcwd()
 
 
 def _change_directory(settings: Mapping[str, Given]) -> bool:

@@ -353,7 +353,7 @@ def mount_path(path: str) -> str:
 def url_path(path: str) -> str:
     """Return a path of requests."""
     if not path.startswith("/") or "?" in path or "#" in path:
-        raise ValueError(f"expected a path that starts with /, got {path!r}")
+        raise ValueError(f"expected a path that starts with / and has no ? or #, got {path!r}")
     return path
 
 

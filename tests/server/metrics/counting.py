@@ -8,6 +8,9 @@ from portico.server.metrics import board
 from portico.server.metrics.board import BUCKETS, CLASSES, METHODS, STATUSES, Board
 from portico.server.metrics.census import Census
 
+OFTEN = {"timeout_worker_hang": 0.2}
+"""Settings with which the clock beats twenty times a second."""
+
 
 class Counted:
     """A census of one worker, with what it has counted."""

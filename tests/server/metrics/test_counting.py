@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests import websocket
 from tests.live import CLOSING, LOOPS, Wire, http_only, live, reply
-from tests.server.metrics.counting import Counted, until
+from tests.server.metrics.counting import OFTEN, Counted, until
 
 from portico.asgi import Receive, Scope, Send
 from portico.server.config import Config
@@ -97,7 +97,7 @@ def test_a_request_beyond_the_limit_of_concurrency_is_counted_as_the_503() -> No
         await reply(send)
 
     with (
-        live(http_only(holding), cells=counted.cells, limit_concurrency=1) as server,
+        live(http_only(holding), cells=counted.cells, limit_concurrency=1, **OFTEN) as server,
         Wire(server.port) as first,
         Wire(server.port) as second,
     ):
@@ -137,7 +137,7 @@ def test_a_client_that_goes_before_there_is_an_answer_is_counted_without_a_statu
         while (await receive())["type"] != "http.disconnect":
             pass
 
-    with live(http_only(waiting), cells=counted.cells) as server, Wire(server.port) as wire:
+    with live(http_only(waiting), cells=counted.cells, **OFTEN) as server, Wire(server.port) as wire:
         wire.send(CLOSING)
         until(lambda: counted.in_flight == 1)
         wire.abort()
@@ -153,7 +153,7 @@ def test_a_request_in_flight_is_one_until_it_has_ended() -> None:
         await asyncio.to_thread(leave.wait, 10)
         await reply(send)
 
-    with live(http_only(holding), cells=counted.cells) as server, Wire(server.port) as wire:
+    with live(http_only(holding), cells=counted.cells, **OFTEN) as server, Wire(server.port) as wire:
         wire.send(CLOSING)
         until(lambda: (counted.in_flight, counted.connections) == (1, 1))
         leave.set()
@@ -213,7 +213,10 @@ def test_a_connection_beyond_the_limit_is_counted_with_its_503() -> None:
         await asyncio.to_thread(leave.wait, 10)
         await reply(send)
 
-    with live(http_only(holding), cells=counted.cells, limit_connections=1) as server, Wire(server.port) as first:
+    with (
+        live(http_only(holding), cells=counted.cells, limit_connections=1, **OFTEN) as server,
+        Wire(server.port) as first,
+    ):
         first.send(CLOSING)
         until(lambda: counted.in_flight == 1)
         with Wire(server.port) as second:
@@ -311,7 +314,7 @@ def test_the_heart_beats_while_the_application_starts_and_stops_and_while_reques
         await reply(send)
 
     leave = threading.Event()
-    with live(slow, on=loop, cells=counted.cells, timeout_graceful_shutdown=20.0) as server:
+    with live(slow, on=loop, cells=counted.cells, timeout_graceful_shutdown=20.0, **OFTEN) as server:
         wire = Wire(server.port, timeout=20)
         wire.send(CLOSING)
         assert leave.wait(10)

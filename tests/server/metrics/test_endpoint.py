@@ -13,7 +13,7 @@ from tests.live import LOOPS, Answer, Wire, answers
 from portico.server.listeners import ListenError
 from portico.server.metrics.board import Board
 from portico.server.metrics.census import Census
-from portico.server.metrics.endpoint import MetricsEndpoint, OwnMetrics
+from portico.server.metrics.endpoint import MetricsEndpoint, OwnMetrics, where
 from portico.server.metrics.exposition import OPENMETRICS, TEXT
 
 GET = "GET /metrics HTTP/1.1\r\nHost: a\r\n"
@@ -93,8 +93,16 @@ def test_an_address_that_is_taken_is_an_error_that_names_it() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ListenError, match=f"127.0.0.1:{port}.*already in use"):
+        with pytest.raises(ListenError, match=f"^metrics: cannot listen on 127.0.0.1:{port}: .*already in use"):
             asyncio.run(start(port))
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("http://127.0.0.1:9100", "http://127.0.0.1:9100/metrics"), ("unix:/run/app/m.sock", "unix:/run/app/m.sock")],
+)
+def test_the_log_names_what_can_be_asked(address: str, shown: str) -> None:
+    assert where(address) == shown
 
 
 def test_a_connection_that_is_kept_open_does_not_hold_up_the_stop() -> None:

@@ -6,14 +6,18 @@ was before or after a request. The supervisor clears a place before it gives it 
 
 import mmap
 import os
-import tempfile
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 PLACES = 1024
-# The numbers of a place. First what is so now; HEARTBEAT is in nanoseconds of `time.monotonic()`, which is the same
-# clock in all processes, STARTED in those of `time.time()`.
-# ACCEPTING is, while the worker accepts, one more than its connections.
+# The cells of a place: first the gauges. HEARTBEAT is in nanoseconds of `time.monotonic()`, which is the same clock in
+# all processes, STARTED in those of `time.time()`, LAG in nanoseconds, RSS in bytes.
+# ACCEPTING is the worker's connections plus one while it accepts, and 0 while it does not.
 PID, STARTED, HEARTBEAT, LAG, RSS, IN_FLIGHT, CONNECTIONS, WEBSOCKETS, ACCEPTING = range(9)
-# From here on what only grows: DURATION is the nanoseconds of all requests together.
+# From TOTALS on the counters; DURATION is the nanoseconds of all requests together.
 CONNECTIONS_TOTAL, WEBSOCKETS_TOTAL, RECEIVED, SENT, CUT_BY_PEER, CUT_BY_APPLICATION, DURATION = range(9, 16)
 TOTALS = CONNECTIONS_TOTAL
 BUCKETS = 16  # where the histogram of durations begins
@@ -40,6 +44,9 @@ class Board:
         """Return a new board, all zeros, that takes memory only for the places in use."""
         fd = anonymous_file("portico-board")
         os.ftruncate(fd, PLACES * PLACE_BYTES)
+        if hasattr(fcntl, "F_ADD_SEALS"):
+            # A worker that made it shorter would end all the others, and the supervisor, when they look at it.
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
         return cls(fd)
 
     def place(self, number: int) -> memoryview:
@@ -50,6 +57,8 @@ class Board:
 def anonymous_file(name: str) -> int:
     """Return the descriptor of a new file without a name in any directory; on Linux it is memory."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create(name)
+        return os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

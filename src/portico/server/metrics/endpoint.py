@@ -5,7 +5,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,13 +13,31 @@ from portico.asgi import Receive, Scope, Send
 from portico.server.accepting import Acceptor
 from portico.server.config import Config
 from portico.server.connection import Connection
-from portico.server.listeners import close_listeners, describe, open_listeners
+from portico.server.listeners import Listener, ListenError, close_listeners, describe, open_listeners
 from portico.server.metrics.board import Board
 from portico.server.metrics.census import Census
 from portico.server.metrics.exposition import choose, render, workers_json
 from portico.server.service import Service
 
+DEFAULT_PORT = 9100
 MAX_CONNECTIONS = 64  # beyond, those that are idle make room: whoever reads metrics comes again
+
+
+def open_metrics(address: str, inherited: MutableMapping[str, list[int]] | None = None) -> list[Listener]:
+    """Return the sockets of an address in the forms of `bind`; `open_listeners` says what may be inherited.
+
+    Raises:
+        ListenError: the address cannot be had; the text says that it is that of the metrics.
+    """
+    try:
+        return open_listeners(Config(app="metrics", bind=(address,), port=DEFAULT_PORT), inherited=inherited)
+    except ListenError as error:
+        raise ListenError(f"metrics: {error}") from None
+
+
+def where(address: str) -> str:
+    """Return what Prometheus is told: the URL, or the unix socket, whose address has no path of requests."""
+    return f"{address}/metrics" if address.startswith("http") else address
 
 
 class MetricsEndpoint:
@@ -32,9 +50,11 @@ class MetricsEndpoint:
     """
 
     def __init__(self, address: str, census: Census, sockets: Sequence[socket.socket] | None = None) -> None:
+        self._address = address
         self._config = Config(
             app="metrics",
             bind=(address,),
+            port=DEFAULT_PORT,
             proxy_headers=False,
             ws="none",
             limit_connections=MAX_CONNECTIONS,
@@ -55,7 +75,7 @@ class MetricsEndpoint:
         """Begin to serve; raises ListenError."""
         config = self._config
         service = self._service = Service(config, self._answer, asyncio.get_running_loop(), None)
-        self._sockets = open_listeners(config) if self._given is None else self._given
+        self._sockets = open_metrics(self._address) if self._given is None else self._given
         service.start()
 
         def protocol() -> Any:

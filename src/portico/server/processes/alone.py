@@ -11,7 +11,7 @@ from portico.asgi import PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
 from portico.server.logs import logger
-from portico.server.metrics.endpoint import OwnMetrics
+from portico.server.metrics.endpoint import OwnMetrics, where
 from portico.server.processes.channel import FAILED, STARTUP_FAILED
 from portico.server.processes.limits import Limits
 from portico.server.processes.notify import Notifier
@@ -55,7 +55,7 @@ async def _main(config: Config, exits: bool) -> int:
     metrics = OwnMetrics(config.metrics)
     await metrics.start()
     for address in metrics.addresses:
-        logger.info("Metrics on %s/metrics", address)
+        logger.info("Metrics on %s", where(address))
     server = Server(config, cells=metrics.cells)
     logger.info("Started server process [%d]", os.getpid())
     starting = asyncio.ensure_future(server.start(app))

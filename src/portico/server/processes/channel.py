@@ -1,12 +1,20 @@
 """What the supervisor and its children say to each other: lines of JSON over a socket pair, whose end is news too."""
 
 import json
+import os
 import socket
 from dataclasses import dataclass
 from typing import Any
 
+try:
+    import fcntl
+except ImportError:  # Windows, where there is no supervisor
+    fcntl = None  # type: ignore[assignment]
+
 FAILED, STARTUP_FAILED = 1, 3  # exit statuses of a worker
-MAX_LINE = 1 << 20  # bytes; a message is as long as the text of an error
+LOADED = 0  # the number of the template's answer that nobody has asked for
+MAX_TEXT = 1 << 14  # characters of the text of an error, each of which may take six bytes
+MAX_LINE = 1 << 18  # bytes
 
 
 @dataclass(frozen=True)
@@ -42,28 +50,61 @@ class Channel:
         return self.socket.fileno()
 
     def say(self, **message: Any) -> None:
-        """Send a message."""
-        line = json.dumps(message).encode() + b"\n"
+        """Send a message, of long texts the end."""
+        short = {key: value[-MAX_TEXT:] if isinstance(value, str) else value for key, value in message.items()}
+        line = json.dumps(short).encode() + b"\n"
         try:
             self.socket.sendall(line)
         except OSError:
             pass
 
     def take(self) -> list[dict[str, Any]]:
-        """Return what has come, waiting for it where the socket does; `ended` tells that nothing more will."""
+        """Return what has come; `ended` tells that nothing more will.
+
+        Who speaks may be less trusted than who listens: what is no message is passed over, and a line that is too long
+        is the end.
+        """
+        received = self._held
         try:
-            data = self.socket.recv(65536)
+            while len(received) <= MAX_LINE:
+                data = self.socket.recv(65536)
+                if not data:
+                    self.ended = True
+                    break
+                received += data
         except BlockingIOError:
-            return []
+            pass
         except OSError:
-            data = b""
-        if not data or len(self._held) > MAX_LINE:
             self.ended = True
-            return []
-        *lines, self._held = (self._held + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        *lines, self._held = received.split(b"\n")
+        if len(self._held) > MAX_LINE:
+            self.ended = True
+        return [message for message in map(_message, lines) if message]
+
+    def end_together(self, together: bool) -> None:
+        """Have this process end with the other one, for as long as it runs code that may never look at the channel."""
+        fd = self.fileno()
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid())  # whom the kernel sends SIGIO, which ends a process by default
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | os.O_ASYNC if together else flags & ~os.O_ASYNC)
+        if together and self._is_alone():
+            os._exit(FAILED)
+
+    def _is_alone(self) -> bool:
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
 
     def close(self) -> None:
         """Close this end."""
         self.ended = True
         self.socket.close()
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -24,6 +24,9 @@ class Process(Protocol):
     def poll(self) -> int | None:
         """Return its exit status, negative for a signal, once it has ended."""
 
+    def send_signal(self, number: int) -> None:
+        """Send it a signal, unless it has ended."""
+
 
 class Child:
     """A worker as the supervisor sees it: `starting`, then `serving`, `draining` and `gone`.
@@ -89,17 +92,19 @@ class Child:
             return
         self.listen()  # its last words
         self.status = status
-        self.channel.close()
-        os.close(self.dump)
-        self._become(GONE)
         self.settled.set()
         self.gone.set()
+        try:
+            self._become(GONE)
+        finally:
+            self.channel.close()
+            os.close(self.dump)
 
     def signal(self, number: int) -> None:
         """Send a signal, unless the process has ended."""
-        if self.process is not None and self.state != GONE and self.process.poll() is None:
+        if self.process is not None and self.state != GONE:
             try:
-                os.kill(self.process.pid, number)
+                self.process.send_signal(number)
             except (ProcessLookupError, PermissionError):
                 pass
 
@@ -112,9 +117,10 @@ class Child:
             self.reason = reason
             starting = self.state == STARTING  # it has nothing to finish
             self.kill_at = time.monotonic() + (STARTING_S if starting else within_s)
-            if replaced and not starting:
-                self.channel.say(stop=True)
-            else:
+            # The application may have taken the signal for itself.
+            if not starting:
+                self.channel.say(stop=True, delay=not replaced)
+            if starting or not replaced:
                 self.signal(signal.SIGTERM)
             self._become(DRAINING)
 

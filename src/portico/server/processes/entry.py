@@ -14,21 +14,33 @@ from typing import Any
 def main() -> None:
     """Read what the parent says over the socket that was inherited, and become what it names."""
     channel = socket.socket(fileno=int(sys.argv[1]))
-    with channel.makefile("rb", buffering=0) as file:
-        try:
-            given: dict[str, Any] = pickle.load(file)
-        except EOFError:
-            os._exit(1)  # the parent has gone already
+    given: dict[str, Any] = pickle.loads(_read(channel, int.from_bytes(_read(channel, 8), "big")))
     sys.path[:] = given["path"]
     sys.argv[:] = given["argv"]
+    launch = pickle.loads(given["launch"])  # for which modules of ours are imported
+    # Programs that the application starts must not keep the port, or have the supervisor wait for their end.
+    for descriptor in (channel.fileno(), launch.board, launch.dump, *launch.sockets):
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, False)
     if given["role"] == "template":
         from portico.server.processes.template import run as become_template
 
-        become_template(channel, given["launch"])
+        become_template(channel, launch)
     else:
         from portico.server.processes.worker import run as become_worker
 
-        become_worker(channel, given["launch"])
+        become_worker(channel, launch)
+
+
+def _read(channel: socket.socket, count: int) -> bytes:
+    """Return so many bytes; where the parent has gone already, there is nothing to become."""
+    received = b""
+    while len(received) < count:
+        part = channel.recv(count - len(received))
+        if not part:
+            os._exit(1)
+        received += part
+    return received
 
 
 if __name__ == "__main__":

@@ -31,13 +31,14 @@ def inspect(child: Child, census: Census, config: Config, now: float) -> Finding
     if child.state == GONE or child.condemned:
         return None
     if child.kill_at and now > child.kill_at:
-        return Finding("hang", "did not end in time", True)
+        deaf = child.state == SERVING
+        return Finding("hang", "cannot be told anything any more" if deaf else "did not end in time", True)
     if child.state == STARTING and now - child.started_at > config.timeout_worker_startup:
         return Finding("startup", f"did not start within {config.timeout_worker_startup:g} s", True)
     if child.state != SERVING:
         return None
-    heartbeat = census.heartbeat(child.place)
-    if config.timeout_worker_hang and heartbeat and now - heartbeat > config.timeout_worker_hang:
+    heartbeat = max(census.heartbeat(child.place), child.ready_at)
+    if config.timeout_worker_hang and now - heartbeat > config.timeout_worker_hang:
         return Finding("hang", f"has been blocked for {now - heartbeat:.1f} s", True)
     if now < child.inspect_at:
         return None

@@ -64,10 +64,8 @@ class Seat:
 
     async def replace(self, reason: str, drain_s: float) -> bool:
         """Start a worker, and once it serves tell the old one to end; where it does not come up, nothing changes."""
-        try:
-            fresh = self.next = await self._start(self.number)
-        except (PorticoError, OSError) as error:
-            logger.error("Worker %d cannot be started: %s", self.number, error)
+        fresh = self.next = await self._begin()
+        if fresh is None:
             return False
         try:
             await fresh.settled.wait()
@@ -96,13 +94,15 @@ class Seat:
         self._retry.clear()
         if self.child is not None or self.next is not None:
             return  # it was replaced meanwhile
-        try:
-            child = self.child = await self._start(self.number)
-        except (PorticoError, OSError) as error:
-            logger.error("Worker %d cannot be started: %s", self.number, error)
+        child = await self._begin()
+        if child is None:
             self._failures += 1
             self.tried.set()
             return
+        if self.child is not None or self.next is not None:
+            child.stop("reload", 0.0, replaced=True)
+            return
+        self.child = child
         await child.settled.wait()
         if child.state == SERVING:
             self._failures = 0
@@ -111,6 +111,16 @@ class Seat:
             self._failures += 1
             logger.error("Worker %d [%s] has not started: %s", self.number, child.pid, child.describe_end())
         self.tried.set()
+
+    async def _begin(self) -> Child | None:
+        """Start a worker; None where that is not possible now, for whatever reason."""
+        try:
+            return await self._start(self.number)
+        except (PorticoError, OSError) as error:
+            logger.error("Worker %d cannot be started: %s", self.number, error)
+        except Exception:
+            logger.exception("Worker %d cannot be started", self.number)
+        return None
 
     async def _wait(self) -> None:
         """Wait before the next start if the last ones have failed."""

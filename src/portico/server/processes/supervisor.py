@@ -9,8 +9,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -25,14 +25,14 @@ from portico.server.listeners import (
     descriptors,
     open_listeners,
 )
-from portico.server.logs import give_files, logger, reopen
+from portico.server.logs import configure, give_files, logger, reopen
 from portico.server.metrics.board import Board, anonymous_file
 from portico.server.metrics.census import Census
 from portico.server.processes.accounts import identity
 from portico.server.processes.channel import FAILED, Channel, Launch
 from portico.server.processes.children import GONE, SERVING, STARTING, Child, reap_orphans
 from portico.server.processes.inspection import Finding, inspect, kill
-from portico.server.processes.launchers import Launcher, LaunchError, Spawner, TemplateLauncher, settings_of
+from portico.server.processes.launchers import Launcher, Spawner, TemplateLauncher, settings_of
 from portico.server.processes.limits import Limits
 from portico.server.processes.notify import Notifier
 from portico.server.processes.pidfile import PidFile, PidFileError
@@ -46,24 +46,32 @@ TICK_S = 1.0
 AT_ONCE_S = 3.0
 BLOCKED_S = 2.5  # without a beat of its loop, which comes every second
 SHOWN_FILES = 3
+FAULT = "The supervisor has met a fault of its own, and goes on"
 EXTRA_S = 5.0  # beyond what a worker allows itself, before it is killed
 # What another supervisor would have to do: reading the settings again changes nothing of it.
 FIXED = (
-    "host", "port", "bind", "uds", "uds_permissions", "fd", "reuse_port", "backlog", "chdir", "user", "group", "umask",
-    "pid", "name", "preload", "supervise", "metrics",
+    "host", "port", "bind", "uds", "uds_permissions", "fd", "reuse_port", "backlog", "user", "group", "umask", "pid",
+    "name", "preload", "supervise", "metrics",
     "reload", "reload_dirs", "reload_includes", "reload_excludes", "reload_delay",
 )  # fmt: skip
 HANDLED = (*STOPPING, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
+def run(
+    config: Config, reread: Callable[[], Config] | None = None, *, directory: str | None = None, exits: bool = False
+) -> int:
     """Serve with supervised workers until a signal asks to stop; return the exit status of the process.
 
-    `reread` returns the settings as they are by now, or raises ConfigError: SIGHUP asks for them.
+    Args:
+        config: The settings.
+        reread: Returns the settings as they are by now, or raises ConfigError: SIGHUP asks for them. It may change the
+            current directory.
+        directory: Where the process was started.
+        exits: The process ends then: signals that come too late are ignored.
     """
     try:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-            return runner.run(Supervisor(config, reread).serve())
+            return runner.run(Supervisor(config, reread, directory or os.getcwd()).serve(exits))
     except PorticoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -72,10 +80,10 @@ def run(config: Config, reread: Callable[[], Config] | None = None) -> int:
 class Supervisor:
     """Keeps the workers of one set of settings."""
 
-    def __init__(self, config: Config, reread: Callable[[], Config] | None) -> None:
+    def __init__(self, config: Config, reread: Callable[[], Config] | None, directory: str) -> None:
         self.config = config
         self._reread = reread
-        self._directory = os.getcwd()
+        self._directory = directory
         self._identity = identity(config)
         self._board = Board.create()
         self._census = Census(self._board)
@@ -89,9 +97,11 @@ class Supervisor:
         self._seats: dict[Seat, asyncio.Task[None]] = {}
         self._children: set[Child] = set()
         self._replacing = asyncio.Lock()
+        self._reload_waits = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._pid_file = PidFile(config.pid) if config.pid is not None else None
         self._stop_asked = asyncio.Event()
+        self._told_to_stop = False  # by a signal
         self._at_once = asyncio.Event()
         self._goes_on = asyncio.Event()  # the first workers have had their chance
         self._ticked_at = time.monotonic()
@@ -99,7 +109,7 @@ class Supervisor:
         self._ever_served = False
         self._handed_over = False
 
-    async def serve(self) -> int:
+    async def serve(self, exits: bool) -> int:
         """Serve until a signal asks to stop; return the exit status."""
         config = self.config
         loop = asyncio.get_running_loop()
@@ -109,16 +119,16 @@ class Supervisor:
         self._give_files()
         pid_file = self._pid_file
         before = self._predecessor
-        handled = caught(loop, self._on_signal, HANDLED, restore=False)
+        handled = caught(loop, lambda number: _surely(self._on_signal, number), HANDLED, restore=not exits)
         with handled, caught(loop, lambda number: self._reap(), (signal.SIGCHLD,)):
             try:
                 inherited = None if before is None else before.sockets
                 self._sockets = open_listeners(config, inherited=inherited, identity=self._identity)
                 if config.metrics is not None:
+                    from portico.server.metrics.endpoint import open_metrics
+
                     inherited = None if before is None else before.metrics
-                    self._metrics_sockets = open_listeners(
-                        Config(app="metrics", bind=(config.metrics,)), inherited=inherited
-                    )
+                    self._metrics_sockets = open_metrics(config.metrics, inherited)
                 if pid_file is not None:
                     pid_file.write(replacing=None if before is None else before.pid)
                 logger.info("Started supervisor [%d]", os.getpid())
@@ -133,17 +143,18 @@ class Supervisor:
         self._notifier.extend(config.timeout_worker_startup)
         endpoint = None
         if config.metrics is not None:
-            from portico.server.metrics.endpoint import MetricsEndpoint
+            from portico.server.metrics.endpoint import MetricsEndpoint, where
 
             endpoint = MetricsEndpoint(config.metrics, self._census, self._metrics_sockets)
             for sock in self._metrics_sockets:
-                logger.info("Metrics on %s/metrics", describe(sock))
+                logger.info("Metrics on %s", where(describe(sock)))
             if self._predecessor is None:
                 await endpoint.start()
         changes = watch(config) if config.reload else None
         background = [asyncio.create_task(self._tick())]
         if changes is not None:
             background.append(asyncio.create_task(self._reload_on(changes)))
+            background[-1].add_done_callback(_report)
         try:
             failed = await self._start_all()
             if failed is not None:
@@ -173,7 +184,7 @@ class Supervisor:
         self._launcher = self._new_launcher(config)
         for _ in range(config.workers):
             self._add_seat()
-        for seat in self._seats:
+        for seat in list(self._seats):
             await self._unless_stopped(seat.tried)
         if self._stop_asked.is_set():
             return None
@@ -213,22 +224,20 @@ class Supervisor:
     async def _start(self, number: int) -> Child:
         """Start a worker; raises PorticoError or OSError."""
         config = self.config
-        ours, theirs = socket.socketpair()
-        dump = anonymous_file("portico-stacks")
         place = self._census.enter(number)
-        child = Child(number, place, Channel(ours), dump, Limits.of(config), self._on_change)
-        try:
-            launch = self._launch(config, number=number, place=place, dump=dump)
-            child.process = await self._launcher.start(launch, ours, theirs)
-        except BaseException:
-            self._census.leave(place)
-            child.channel.close()
-            os.close(dump)
-            raise
-        finally:
-            theirs.close()
+        with ExitStack() as failed:
+            failed.callback(self._census.leave, place)
+            ours, theirs = socket.socketpair()
+            failed.callback(ours.close)
+            with theirs:
+                dump = anonymous_file("portico-stacks")
+                failed.callback(os.close, dump)
+                child = Child(number, place, Channel(ours), dump, Limits.of(config), self._on_change)
+                launch = self._launch(config, number=number, place=place, dump=dump)
+                child.process = await self._launcher.start(launch, ours, theirs)
+            failed.pop_all()
         ours.setblocking(False)
-        asyncio.get_running_loop().add_reader(ours, self._listen, child)
+        asyncio.get_running_loop().add_reader(ours, _surely, self._listen, child)
         self._children.add(child)
         return child
 
@@ -240,7 +249,15 @@ class Supervisor:
             goes_on=self._goes_on,
             died=self._on_death,
         )
-        self._seats[seat] = asyncio.create_task(seat.keep())
+        self._seats[seat] = asyncio.create_task(self._keep(seat))
+
+    async def _keep(self, seat: Seat) -> None:
+        while True:
+            try:
+                await seat.keep()
+            except Exception:
+                logger.exception(FAULT)
+            await asyncio.sleep(TICK_S)
 
     def _remove_seat(self) -> None:
         seat, task = self._seats.popitem()
@@ -260,6 +277,7 @@ class Supervisor:
 
     def _on_change(self, child: Child) -> None:
         if child.state == GONE:
+            asyncio.get_running_loop().remove_reader(child.channel)  # while it is open: its number will be used again
             self._children.discard(child)
             self._census.leave(child.place)
             # With reload, code that fails is waited for.
@@ -277,11 +295,11 @@ class Supervisor:
         self._census.count_restart(child.reason or "death")
 
     def _reap(self) -> None:
-        self._launchers = [launcher for launcher in self._launchers if launcher.poll() is None]
+        self._launchers = [each for each in self._launchers if each.poll() is None or each is self._launcher]
         if self._successor is not None:
             self._successor.process.poll()
         for child in tuple(self._children):
-            child.reap()
+            _surely(child.reap)
         if os.getpid() == 1 and hasattr(os, "waitid"):
             own = {child.pid for child in self._children} | {launcher.pid for launcher in self._launchers}
             if self._successor is not None:
@@ -298,7 +316,7 @@ class Supervisor:
             # Where this process was held up itself, its workers were too.
             if now - self._ticked_at < 3 * TICK_S:
                 for child in tuple(self._children):
-                    self._look_at(child, now)
+                    _surely(self._look_at, child, now)
             self._ticked_at = now
 
     def _serves(self) -> bool:
@@ -324,8 +342,9 @@ class Supervisor:
 
     def _on_signal(self, number: int) -> None:
         if number in STOPPING:
-            if self._stop_asked.is_set() or number == AT_ONCE:
+            if self._told_to_stop or number == AT_ONCE:
                 self._at_once.set()
+            self._told_to_stop = True
             self._stop_asked.set()
         elif self._stop_asked.is_set():
             return
@@ -343,58 +362,75 @@ class Supervisor:
 
     async def _reload(self, why: str, *, reread: bool) -> None:
         """Replace every worker, one after the other; the first that does not come up ends it, and nothing was lost."""
+        if self._reload_waits:
+            return  # until its turn comes: it will bring this change too
+        self._reload_waits = True
+        await self._goes_on.wait()
         async with self._replacing:
+            self._reload_waits = False
             self._notifier.reloading()
             logger.info("Reloading: %s", why)
             before = self.config, self._launcher
             replaced = 0
-            try:
-                if reread:
-                    self.config = self._read_again()
-                self._launcher = self._new_launcher(self.config)
-                await self._launcher.prepare()
-                for seat in list(self._seats):
-                    if not await seat.replace("reload", self._drain_s()):
-                        break
-                    replaced += 1
-                    self._census.count_restart("reload")
-                else:
+            with _directory_kept() as back:
+                try:
+                    if reread:
+                        self._read_again()
+                    self._launcher = self._new_launcher(self.config)
+                    await self._launcher.prepare()
+                    for seat in list(self._seats):
+                        if not await seat.replace("reload", self._drain_s()):
+                            break
+                        replaced += 1
+                        self._census.count_restart("reload")
+                    else:
+                        before[1].retire()
+                        self._seat(
+                            self.config.workers if self.config.workers != before[0].workers else len(self._seats)
+                        )
+                        logger.info("Reloaded")
+                        return
+                except ConfigError as error:
+                    for problem in error.problems:
+                        logger.error("%s", problem)
+                except (PorticoError, OSError) as error:
+                    logger.error("%s", error)
+                except Exception:
+                    logger.exception(FAULT)
+                finally:
+                    if not self._stop_asked.is_set():
+                        self._notifier.ready()
+                if replaced:
                     before[1].retire()
-                    self._seat(self.config.workers if self.config.workers != before[0].workers else len(self._seats))
-                    logger.info("Reloaded")
+                    logger.error("The reload has failed: some workers still run the old code")
                     return
-            except ConfigError as error:
-                for problem in error.problems:
-                    logger.error("%s", problem)
-            except LaunchError as error:
-                logger.error("%s", error)
-            finally:
-                if not self._stop_asked.is_set():
-                    self._notifier.ready()
-            if not replaced:
                 if self._launcher is not before[1]:
                     self._launcher.retire()
                 self.config, self._launcher = before
-            logger.error(
-                "The reload has failed: %s",
-                "the workers of before keep serving" if not replaced else "some workers are still of before",
-            )
+                if reread:
+                    configure(self.config)
+                back()
+            logger.error("The reload has failed: the old workers keep serving")
 
-    def _read_again(self) -> Config:
-        """Return the settings as they are by now, but for those that only another start can change."""
+    def _read_again(self) -> None:
+        """Take the settings as they are by now, but for those that only another start can change."""
         if self._reread is None:
-            return self.config
+            return
         now = self._reread()
         kept = {name: getattr(self.config, name) for name in FIXED}
         changed = [name for name in FIXED if getattr(now, name) != kept[name]]
         if changed:
             logger.warning("Changed, but not before the next start: %s", ", ".join(changed))
-        return replace(now, app=now.app, **kept)
+        self.config = replace(now, app=now.app, **kept)
+        configure(self.config)
+        self._give_files()
 
     async def _add(self, count: int) -> None:
+        await self._goes_on.wait()
         async with self._replacing:
             self._seat(max(1, len(self._seats) + count))
-            logger.info("%d workers are wanted", len(self._seats))
+            wanted = len(self._seats)
+            logger.info("%d %s wanted", wanted, "worker is" if wanted == 1 else "workers are")
 
     def _seat(self, count: int) -> None:
         while len(self._seats) < count:
@@ -482,3 +518,31 @@ class Supervisor:
         task = asyncio.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_report)
+
+
+def _surely(call: Callable[..., None], *arguments: Any) -> None:
+    """Call it; a fault must not keep the supervisor from looking after the other workers, or be noticed by nobody."""
+    try:
+        call(*arguments)
+    except Exception:
+        logger.exception(FAULT)
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error(FAULT, exc_info=error)
+
+
+@contextmanager
+def _directory_kept() -> Iterator[Callable[[], None]]:
+    """Yield what changes back to the current directory, even if that has no name any more."""
+    try:
+        directory = os.open(os.curdir, getattr(os, "O_PATH", os.O_RDONLY) | os.O_CLOEXEC)
+    except OSError:
+        yield lambda: None
+        return
+    try:
+        yield lambda: os.fchdir(directory)
+    finally:
+        os.close(directory)

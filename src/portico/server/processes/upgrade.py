@@ -69,13 +69,18 @@ class Successor:
         told = {"pid": os.getpid(), "sockets": sockets, "metrics": metrics, "channel": theirs.fileno()}
         self._decided = decided
         self._channel = Channel(ours)
-        self.process = subprocess.Popen(
-            [sys.executable, *sys.orig_argv[1:]],
-            env={**os.environ, **environment, VARIABLE: json.dumps(told)},
-            cwd=directory,
-            pass_fds=(theirs.fileno(), *chain(*sockets.values(), *metrics.values())),
-        )
-        theirs.close()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, *sys.orig_argv[1:]],
+                env={**os.environ, **environment, VARIABLE: json.dumps(told)},
+                cwd=directory,
+                pass_fds=(theirs.fileno(), *chain(*sockets.values(), *metrics.values())),
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         ours.setblocking(False)
         asyncio.get_running_loop().add_reader(ours, self._listen)
         logger.info("Started the new supervisor [%d]", self.process.pid)

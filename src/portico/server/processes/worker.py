@@ -12,15 +12,12 @@ from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
 from portico.server.failures import explain, summarize
-from portico.server.logs import configure, logger
+from portico.server.logs import configure, logger, reopen
 from portico.server.metrics.board import Board
 from portico.server.processes.channel import FAILED, STARTUP_FAILED, Channel, Launch
 from portico.server.processes.titles import set_title
 from portico.server.server import Server, load_app, loop_factory
-from portico.server.signals import AT_ONCE, caught
-
-# The supervisor decides what these mean; a terminal sends them to everybody.
-IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGWINCH)
+from portico.server.signals import AT_ONCE, caught, pass_over
 
 
 def run(channel_socket: socket.socket, launch: Launch, app: ASGIApp | None = None) -> None:
@@ -31,28 +28,33 @@ def run(channel_socket: socket.socket, launch: Launch, app: ASGIApp | None = Non
     except BaseException:
         channel.say(failed=traceback.format_exc())
         raise SystemExit(FAILED) from None
+    finally:
+        channel.socket.detach()  # it ends with the process, and not before
     raise SystemExit(status)
 
 
 def _run(channel: Channel, launch: Launch, app: ASGIApp | None) -> int:
-    for number in IGNORED:
-        signal.signal(number, signal.SIG_IGN)
+    came = pass_over()
     # With the interpreter blocked in whatever it does, this still writes where every thread is.
     faulthandler.register(signal.SIGUSR2, file=launch.dump, all_threads=True)
     config = Config(**launch.config)
     configure(config)
+    if app is not None:
+        reopen()  # what the template has opened, perhaps long ago
     set_title(f"worker {launch.number}", config.name or str(config.app))
     try:
         if app is None:
+            channel.end_together(True)
             app = load_app(config)
+            channel.end_together(False)
         with asyncio.Runner(loop_factory=loop_factory(config.loop)) as runner:
-            return runner.run(_serve(channel, launch, config, app))
+            return runner.run(_serve(channel, launch, config, app, came))
     except PorticoError as error:
         channel.say(failed=explain(error))
         return FAILED
 
 
-async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp) -> int:
+async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp, came: set[int]) -> int:
     loop = asyncio.get_running_loop()
     sockets = [socket.socket(fileno=fd) for fd in launch.sockets]
     board = Board(launch.board)
@@ -63,14 +65,17 @@ async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp)
     def stop(number: int) -> None:
         if number == signal.SIGUSR1:
             server.reopen_logs()
-        elif starting.done():
-            server.stop(force=number == AT_ONCE)
-        else:
+        elif not starting.done():
             starting.cancel()
+        elif number == AT_ONCE:
+            server.stop(force=True)
+        elif server.is_ready():  # no more than once: some send it to all processes of the service
+            server.stop()
 
     def listen() -> None:
-        if any(message.get("stop") for message in channel.take()):
-            server.stop(delay=False)
+        for message in channel.take():
+            if message.get("stop") and server.is_ready():
+                server.stop(delay=message["delay"])
         if channel.ended:
             loop.remove_reader(channel)
             logger.warning("The supervisor has gone: worker %d [%d] stops", launch.number, os.getpid())
@@ -87,6 +92,8 @@ async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp)
         except LifespanError as error:
             channel.say(failed=summarize(error))
             return STARTUP_FAILED
+        if signal.SIGUSR1 in came:  # before anybody listened
+            server.reopen_logs()
         gc.freeze()
         channel.say(ready=True)
         try:
