@@ -19,6 +19,7 @@ from tests.served import RUNNING, STOP_S, Served
 DEADLINE_S = 30.0
 POLL_S = 0.02
 
+# One write for a line: several workers print to one pipe.
 APP = """
 import asyncio
 import os
@@ -37,7 +38,7 @@ async def app(scope, receive, send):
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        print("closed by", os.getpid(), flush=True)
+        print(f"closed by {os.getpid()}\\n", end="", flush=True)
         await send({"type": "lifespan.shutdown.complete"})
         return
     text = f"{VERSION} {os.getpid()} {IMPORTED_BY}"

@@ -36,7 +36,7 @@ async def lifespan(receive: Receive, send: Send) -> None:
     if "FAIL_AT_SHUTDOWN" in os.environ:
         await send({"type": "lifespan.shutdown.failed", "message": "the door is stuck"})
         return
-    print("put away", os.getpid(), flush=True)
+    print(f"put away {os.getpid()}\n", end="", flush=True)
     await send({"type": "lifespan.shutdown.complete"})
 
 
