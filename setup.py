@@ -40,4 +40,4 @@ def _cimported(pxd: Path) -> set[str]:
     return found
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), options={"build_ext": {"parallel": os.cpu_count() or 1}})

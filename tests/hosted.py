@@ -1,12 +1,10 @@
 """The same application on either server: ours, or uvicorn in a process of its own."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from tests.children import ROOT, environment
-from tests.served import Served, served
+from tests.served import Served, launched, served
 
 SERVERS = ("portico", "uvicorn")
 RUNNING = r"Uvicorn running on (http://\S+) \(Press"
@@ -19,18 +17,6 @@ def hosted(app: str, server: str) -> AbstractContextManager[Served]:
 
 @contextmanager
 def on_uvicorn(app: str) -> Iterator[Served]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", app, "--port", "0"],
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    server = Served(process)
-    try:
-        server.client.base_url = server.wait_for(RUNNING)[1]
+    with launched([sys.executable, "-m", "uvicorn", app, "--port", "0"], RUNNING) as server:
         yield server
         server.stop()  # it ends by the signal that it was sent
-    finally:
-        server.close()

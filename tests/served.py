@@ -9,10 +9,10 @@ import re
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 from tests.children import PORTICO, ROOT, environment
@@ -77,25 +77,40 @@ class Served:
 
 
 @contextmanager
-def served(
-    app: str, *options: str, supervised: bool = False, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+def launched(
+    command: Sequence[str],
+    running: str | re.Pattern[str] = RUNNING,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = ROOT,
+    **more: Any,
 ) -> Iterator[Served]:
-    """Serve `app` on a free port; leaving the block stops the server and expects a clean exit."""
-    alone = () if supervised else ("--no-supervise",)
+    """Run the command of a server, whose address `running` finds in what it prints; the block has to stop it."""
     process = subprocess.Popen(
-        [*PORTICO, "run", app, "--port", "0", *alone, *options],
+        command,
         cwd=cwd,
         env=environment(env),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        **more,
     )
     server = Served(process)
     try:
-        server.client.base_url = server.wait_for(RUNNING)[1]
+        server.client.base_url = server.wait_for(running)[1]
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def served(
+    app: str, *options: str, supervised: bool = False, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Iterator[Served]:
+    """Serve `app` on a free port; leaving the block stops the server and expects a clean exit."""
+    alone = () if supervised else ("--no-supervise",)
+    with launched([*PORTICO, "run", app, "--port", "0", *alone, *options], env=env, cwd=cwd) as server:
         yield server
         server.client.close()  # a stop waits a second for what may be coming on a connection that was just used
         status = server.stop()
         assert status == 0, f"exit status {status}; printed:\n{server.log}"
-    finally:
-        server.close()

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from tests.children import PORTICO, environment
-from tests.served import RUNNING, Served
+from tests.served import RUNNING, Served, launched
 
 from portico.cli import portico as command
 from portico.cli.run import read_settings
@@ -123,7 +123,7 @@ def test_wrong_settings_are_said_as_by_run() -> None:
 def test_the_help_shows_its_own_defaults() -> None:
     text = " ".join(invoke("--help").output.split())
     assert "Replace the workers when a source file changes. [on]" in text
-    assert "it is replaced; 0 is ever. [none]" in text
+    assert "then its stacks are logged and it is replaced; 0: no limit. [none]" in text
 
 
 def replaced(server: Served) -> None:
@@ -135,21 +135,10 @@ def replaced(server: Served) -> None:
 @contextmanager
 def developed(*options: str, **more: Any) -> Iterator[Served]:
     """Run `portico dev`; leaving the block stops it with Ctrl+C and expects a clean exit without a traceback."""
-    process = subprocess.Popen(
-        [*PORTICO, "dev", "--port", "0", "--reload-delay", "0.05", *options],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **more,
-    )
-    server = Served(process)
-    try:
-        server.client.base_url = server.wait_for(RUNNING)[1]
+    command = [*PORTICO, "dev", "--port", "0", "--reload-delay", "0.05", *options]
+    with launched(command, **({"cwd": None} | more)) as server:
         yield server
         assert server.stop() == 0, server.log
-    finally:
-        server.close()
 
 
 @pytest.mark.once

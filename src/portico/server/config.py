@@ -186,7 +186,7 @@ class Config:
         30.0,
         Seconds(0),
         PROCESSES,
-        "Seconds that a worker's event loop may be blocked until its stacks are logged and it is replaced; 0 is ever.",
+        "Seconds a worker's event loop may be blocked; then its stacks are logged and it is replaced; 0: no limit.",
         optional=True,
         flags=("--timeout-worker-hang", "--timeout-worker-healthcheck", "--timeout", "-t"),
     )
