@@ -13,7 +13,6 @@ import click
 from portico.server.config import Given
 
 ONE_PARSER = "there is one HTTP/1.1 parser"
-NO_HTTP2 = "HTTP/2 is not built yet; HTTP/1.1 is served"
 ONE_CODEC = "there is one WebSocket implementation"
 HEAD_SIZE = "h11_max_incomplete_event_size"
 WS_IMPLEMENTATIONS = ("websockets", "websockets-sansio", "wsproto")  # values of --ws
@@ -37,14 +36,7 @@ def _not_built(what: str, **more: Any) -> Foreign:
 
 FOREIGN = {
     "http": Foreign(ONE_PARSER, harmless=("auto", "httptools")),
-    "http2": Foreign(NO_HTTP2, switch="--no-http2"),
-    "ssl_keyfile": _not_built("TLS is"),
-    "ssl_keyfile_password": _not_built("TLS is"),
-    "ssl_certfile": _not_built("TLS is"),
-    "ssl_version": _not_built("TLS is"),
-    "ssl_cert_reqs": _not_built("TLS is"),
-    "ssl_ca_certs": _not_built("TLS is"),
-    "ssl_ciphers": _not_built("TLS is"),
+    "ssl_version": Foreign("use --ssl-minimum-version"),
     HEAD_SIZE: Foreign("the option is called --limit-request-head here"),
     "worker_class": Foreign("there is one kind of worker, for ASGI and WSGI", short=("-k",)),
 }

@@ -37,7 +37,7 @@ from portico.server.values import (
 )
 
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
-APP, LISTENING, HTTP, WEBSOCKET = "Application", "Listening", "HTTP", "WebSocket"
+APP, LISTENING, TLS, HTTP, HTTP2, WEBSOCKET = "Application", "Listening", "TLS", "HTTP", "HTTP/2", "WebSocket"
 LIMITS, LOGGING = "Limits and timeouts", "Logging"
 PROCESSES, RELOADING, MONITORING = "Processes", "Reloading", "Monitoring"
 
@@ -310,6 +310,85 @@ class Config:
         optional=True,
     )
 
+    ssl_certfile: str | None = _setting(
+        None,
+        Text("FILE", existing_file),
+        TLS,
+        "Certificate and those that issued it, PEM; turns TLS on.",
+        optional=True,
+        flags=("--ssl-certfile", "--certfile"),
+    )
+    ssl_keyfile: str | None = _setting(
+        None,
+        Text("FILE", existing_file),
+        TLS,
+        "Private key, PEM; else it is in ssl_certfile.",
+        optional=True,
+        flags=("--ssl-keyfile", "--keyfile"),
+    )
+    ssl_keyfile_password: str | None = _setting(None, Text("PASSWORD"), TLS, "Password of private keys.", optional=True)
+    ssl_sni: tuple[str, ...] = _setting(
+        (),
+        Names("CERTFILE[,KEYFILE]"),
+        TLS,
+        "Further certificate, for clients that ask for a name that it has; may be repeated.",
+    )
+    ssl_ca_certs: str | None = _setting(
+        None,
+        Text("FILE", existing_file),
+        TLS,
+        "Certificates of the authorities that client certificates are checked against, PEM.",
+        optional=True,
+        flags=("--ssl-ca-certs", "--ca-certs"),
+    )
+    ssl_cert_reqs: str = _setting(
+        "none",
+        Choice("none", "optional", "required"),
+        TLS,
+        "Client certificates: none, optional or required (0, 1 and 2 mean the same).",
+        flags=("--ssl-cert-reqs", "--cert-reqs"),
+    )
+    ssl_crl: str | None = _setting(
+        None, Text("FILE", existing_file), TLS, "Revoked client certificates, PEM.", optional=True
+    )
+    ssl_minimum_version: str = _setting("1.2", Choice("1.2", "1.3"), TLS, "Lowest version of TLS that is spoken.")
+    ssl_ciphers: str | None = _setting(
+        None,
+        Text("CIPHERS"),
+        TLS,
+        "Ciphers of TLS 1.2 in OpenSSL's format; else those with forward secrecy and authenticated encryption.",
+        optional=True,
+        flags=("--ssl-ciphers", "--ciphers"),
+    )
+    ssl_watch: bool = _setting(True, Switch(), TLS, "Load certificates and keys again when their files change.")
+    insecure_bind: tuple[str, ...] = _setting(
+        (),
+        Binds(),
+        TLS,
+        "Address, in the forms of bind, that is served without TLS beside the others; may be repeated.",
+    )
+    redirect_http: str | None = _setting(
+        None,
+        Address(),
+        TLS,
+        "Address or port, such as 80, where plain HTTP is redirected to HTTPS.",
+        optional=True,
+    )
+    acme_webroot: str | None = _setting(
+        None,
+        Text("DIRECTORY", existing_directory),
+        TLS,
+        "Directory whose .well-known/acme-challenge is served at redirect_http, for ACME's http-01.",
+        optional=True,
+    )
+    hsts: str | None = _setting(
+        None,
+        Text("SECONDS"),
+        TLS,
+        "Strict-Transport-Security of responses over TLS: seconds, or the whole value.",
+        optional=True,
+    )
+
     headers: tuple[tuple[str, str], ...] = _setting(
         (), Fields(), HTTP, "Header field to add to every response; may be repeated.", flags=("--header",)
     )
@@ -325,6 +404,26 @@ class Config:
         "Trusted proxies: addresses, networks, unix (peers of unix sockets) or * (everybody), separated by commas; "
         "$FORWARDED_ALLOW_IPS replaces the default.",
         variable="FORWARDED_ALLOW_IPS",
+    )
+
+    http2: bool = _setting(True, Switch(), HTTP2, "Offer HTTP/2 to clients that connect with TLS.")
+    http2_cleartext: bool = _setting(
+        True, Switch(), HTTP2, "Serve HTTP/2 without TLS to clients that begin with its preface (prior knowledge)."
+    )
+    http2_upgrade: bool = _setting(
+        False, Switch(), HTTP2, "Take `Upgrade: h2c` of HTTP/1.1, which RFC 9113 has left out."
+    )
+    http2_max_concurrent_streams: int = _setting(
+        100, Whole(1, 2**31 - 1), HTTP2, "Requests that a client may have open at a time on one connection."
+    )
+    http2_initial_window_size: int = _setting(
+        262144,
+        Whole(1, 2**31 - 1),
+        HTTP2,
+        "Bytes of a request's body that a client may send before the application has taken them.",
+    )
+    http2_max_frame_size: int = _setting(
+        16384, Whole(16384, 2**24 - 1), HTTP2, "Bytes of a frame that a client may send."
     )
 
     ws: str = _setting(
@@ -381,6 +480,13 @@ class Config:
     )
     timeout_header: float = _setting(
         10.0, Seconds(0.001), LIMITS, "Seconds for a request's head, from accept or from its first byte (408)."
+    )
+    timeout_handshake: float = _setting(
+        10.0,
+        Seconds(0.001),
+        LIMITS,
+        "Seconds for the TLS handshake of a new connection.",
+        flags=("--timeout-handshake", "--ssl-handshake-timeout"),
     )
     timeout_body: float = _setting(
         60.0, Seconds(0.001), LIMITS, "Seconds without a byte of a body that the application waits for (408)."
