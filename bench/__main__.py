@@ -3,13 +3,15 @@
 Servers run on CPU 0, the load on CPU 1, in interleaved rounds; the figures are medians of CPU microseconds of the
 whole server per request or message, and a ratio over 1 says how many times more a column needs than the first. Rows
 whose names begin with "web", and those about what is typed, measure a framework on a server: `--pairs "portico.web on
-portico,fastapi on uvicorn"`. Rows whose names begin with "wsgi" have servers of WSGI as columns.
+portico,fastapi on uvicorn"`. Rows whose names begin with "wsgi" have servers of WSGI as columns, and those over TLS and
+HTTP/2, whose names begin with "tls", "h2" and "h2c", have nginx too.
 """
 
 import argparse
 import importlib.util
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,7 +19,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import frameworks, loads, wsgi
+from bench import frameworks, loads, tls, wsgi
 from bench.loads import Row
 from bench.servers import COMMANDS
 from bench.sites import fill
@@ -25,10 +27,11 @@ from bench.table import print_cells
 
 
 def main() -> None:
-    rows = [*loads.ROWS, *wsgi.ROWS, *frameworks.ROWS, *frameworks.TYPED_ROWS]
+    rows = [*loads.ROWS, *tls.ROWS, *wsgi.ROWS, *frameworks.ROWS, *frameworks.TYPED_ROWS]
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rows", default=",".join(rows), help=f"of {', '.join(rows)}")
-    parser.add_argument("--peers", default=",".join(COMMANDS), help=f"of {', '.join(COMMANDS)}")
+    servers = list(dict.fromkeys([*COMMANDS, *tls.COMMANDS]))
+    parser.add_argument("--peers", default=",".join(servers), help=f"of {', '.join(servers)}")
     parser.add_argument(
         "--pairs",
         help=f"`framework on server`, of {', '.join(frameworks.SITES)} and {', '.join(COMMANDS)}; "
@@ -38,8 +41,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     chosen = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    names = [name for name in chosen.peers.split(",") if installed(name)]
-    names = ["portico", *(name for name in names if name != "portico")]
+    names = list(dict.fromkeys(["portico", *filter(installed, chosen.peers.split(","))]))
     said = chosen.pairs.split(",") if chosen.pairs else None
     pairs, typed_pairs = (
         [pair for pair in said or usual if all(map(installed, pair.split(" on ")))]
@@ -51,7 +53,8 @@ def main() -> None:
         fill(Path(files))
         os.environ["BENCH_FILES"] = files
         for known, columns in (
-            (loads.ROWS, names),
+            (loads.ROWS, [name for name in names if name in COMMANDS]),
+            (tls.ROWS, [name for name in names if name in tls.COMMANDS]),
             (wsgi.ROWS, [name for name in wsgi.COMMANDS if installed(name.partition(" ")[0])]),
             (frameworks.ROWS, pairs),
             (frameworks.TYPED_ROWS, typed_pairs),
@@ -60,6 +63,8 @@ def main() -> None:
 
 
 def installed(name: str) -> bool:
+    if name == "nginx":
+        return shutil.which(name) is not None
     return name in ("C loop", "bare") or importlib.util.find_spec(name) is not None
 
 
@@ -86,6 +91,9 @@ def print_row(title: str, row: Row, figures: dict[str, float], names: list[str])
     if row.size:
         gigabytes = {name: row.size / figure / 1000 for name, figure in figures.items()}
         print_cells(f"{title}, GB a CPU second", gigabytes, names, ".2f")
+    if row.rate:
+        rates = {name: 1e6 / figure for name, figure in figures.items()}
+        print_cells(f"{title}, {row.rate} a CPU second", rates, names, ",.0f")
 
 
 if __name__ == "__main__":

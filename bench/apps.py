@@ -3,6 +3,7 @@
 from typing import Any
 
 LARGE = b"x" * 100_000
+MEGABYTE = b"z" * (1 << 20)
 PIECE = b"y" * 1024
 START = {"type": "http.response.start", "status": 200}
 
@@ -15,6 +16,11 @@ async def plaintext(scope: Any, receive: Any, send: Any) -> None:
 async def large(scope: Any, receive: Any, send: Any) -> None:
     await send({**START, "headers": [(b"content-type", b"application/octet-stream")]})
     await send({"type": "http.response.body", "body": LARGE})
+
+
+async def megabyte(scope: Any, receive: Any, send: Any) -> None:
+    await send({**START, "headers": [(b"content-type", b"application/octet-stream")]})
+    await send({"type": "http.response.body", "body": MEGABYTE})
 
 
 async def stream(scope: Any, receive: Any, send: Any) -> None:

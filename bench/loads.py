@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Self
 
-from bench.servers import COMMANDS, command, compiled, cpu_seconds, free_port, rss_bytes, served
+from bench.servers import COMMANDS, answers, command, compiled, cpu_seconds, free_port, rss_bytes, served
 
 UPLOAD = 'wrk.method = "POST"\nwrk.body = string.rep("x", 262144)\n'
 IDLE = 5000
@@ -27,14 +27,16 @@ class Row:
     """Servers that have no such thing."""
     size: int = 0
     """Bytes in a message, for a second line that says how many pass in a second of CPU time."""
+    rate: str = ""
+    """What is counted, for a second line that says how many there may be in a second of CPU time."""
 
 
-def wrk(port: int, seconds: float, script: str, path: str = "/", cpus: str = "1") -> int:
+def wrk(port: int, seconds: float, script: str, path: str = "/", *, cpus: str = "1", scheme: str = "http") -> int:
     """Run wrk and return the number of requests; anything but 2xx answers is an error."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
         file.write(script)
         file.flush()
-        arguments = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", file.name, f"http://127.0.0.1:{port}{path}"]
+        arguments = ["wrk", "-t1", "-c64", f"-d{seconds:g}s", "-s", file.name, f"{scheme}://127.0.0.1:{port}{path}"]
         command_line = ["taskset", "-c", cpus, *arguments]
         output = subprocess.run(command_line, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in output or "Socket errors" in output:
@@ -58,11 +60,23 @@ def http_with_metrics(name: str, seconds: float) -> float:
 
 def request_cost(arguments: list[str], port: int, seconds: float, *, script: str = "", path: str = "/") -> float:
     """Return CPU microseconds per request of the server that the command line starts."""
-    with served(arguments, port) as pid:
-        wrk(port, 1, script, path)
+    return cost(arguments, port, seconds, partial(wrk, script=script, path=path))
+
+
+def cost(
+    arguments: list[str],
+    port: int,
+    seconds: float,
+    load: Callable[[int, float], int],
+    *,
+    ready: Callable[[int], bool] = answers,
+) -> float:
+    """Return CPU microseconds of the server for each of what `load` counts; it is called with a port and seconds."""
+    with served(arguments, port, ready=ready) as pid:
+        load(port, 1)
         before = cpu_seconds(pid)
-        requests = wrk(port, seconds, script, path)
-        return (cpu_seconds(pid) - before) / requests * 1e6
+        count = load(port, seconds)
+        return (cpu_seconds(pid) - before) / count * 1e6
 
 
 def http_idle(name: str, _: float) -> float:

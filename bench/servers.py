@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -65,15 +65,18 @@ def compiled(name: str) -> str:
 
 
 @contextlib.contextmanager
-def served(arguments: list[str], port: int, *, cpus: str = "0") -> Iterator[int]:
+def served(
+    arguments: list[str], port: int, *, cpus: str = "0", ready: Callable[[int], bool] | None = None
+) -> Iterator[int]:
     """Run a server on CPU 0, or those named, until the block is left; yields its process id once it answers."""
+    ready = ready or answers
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
             ["taskset", "-c", cpus, *arguments], stdout=output, stderr=output, start_new_session=True, cwd=HERE.parent
         )
         try:
             deadline = time.monotonic() + 20
-            while not answers(port):
+            while not ready(port):
                 if process.poll() is not None or time.monotonic() > deadline:
                     output.seek(0)
                     raise RuntimeError(f"{' '.join(arguments)}: {output.read().decode(errors='replace')[-2000:]}")

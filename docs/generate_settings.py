@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from portico.server.config import DEFAULTS, SETTINGS, Setting
+from portico.server.config import DEFAULTS, SETTINGS
+from portico.server.settling import Setting
 
 HEAD = """# Settings
 

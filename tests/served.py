@@ -17,7 +17,7 @@ from typing import IO, Any
 import httpx
 from tests.children import PORTICO, ROOT, environment
 
-RUNNING = re.compile(r"Portico running on (http://\S+) \(Press CTRL\+C to quit\)")
+RUNNING = re.compile(r"Portico running on (https?://\S+) \(Press CTRL\+C to quit\)")
 START_S, STOP_S = 30, 20
 
 

@@ -17,9 +17,10 @@ from types import FrameType
 from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError, Receive, Scope, Send
-from portico.server.config import SETTINGS, Config, ConfigError
+from portico.server.config import SETTINGS, Config
 from portico.server.gunicorn import OURS, UNUSED, is_changed, read_settings
 from portico.server.server import Server, load_app, loop_factory
+from portico.server.settling import ConfigError
 from portico.wsgi import Gateway
 
 try:

@@ -19,7 +19,8 @@ from portico import __version__
 from portico.cli import portico
 from portico.cli.run import flag, read_settings, run
 from portico.cli.uvicorn import FOREIGN
-from portico.server.config import SETTINGS, Config, ConfigError
+from portico.server.config import SETTINGS, Config
+from portico.server.settling import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from websockets.sync.client import connect
 
 from portico.cli import portico
 from portico.cli.run import read_settings, run
-from portico.server.config import Config, ConfigError
+from portico.server.config import Config
+from portico.server.settling import ConfigError
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,9 @@ from gunicorn.config import Config as GunicornConfig
 from tests.children import environment
 
 from portico.asgi import Receive, Scope, Send
-from portico.server.config import SETTINGS, Config, ConfigError
+from portico.server.config import SETTINGS, Config
 from portico.server.gunicorn import MAPPED, OURS, UNUSED, read_settings
+from portico.server.settling import ConfigError
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from portico.asgi import PorticoError
-from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Given
+from portico.server.config import DEFAULTS, SETTINGS, Config
+from portico.server.settling import ConfigError, Given
 from portico.server.sources import gather
 
 

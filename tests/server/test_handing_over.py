@@ -31,6 +31,7 @@ by_root = pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reaso
 
 def settings(*bind: str, **changes: Any) -> Any:
     table = {"bind": bind, "host": "127.0.0.1", "port": 0, "uds": None, "uds_permissions": None, "fd": None}
+    table |= {"insecure_bind": (), "redirect_http": None, "tls": False}
     return SimpleNamespace(**{**table, "reuse_port": False, "backlog": 16, **changes})
 
 

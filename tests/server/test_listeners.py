@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from portico.server.listeners import Bind, ListenError, close_listeners, describe, open_listeners, parse_bind
+from portico.server.listeners import Bind, Listener, ListenError, Role, close_listeners, describe, open_listeners, parse_bind
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and inherited descriptors")
 
 
 def settings(**changes: Any) -> Any:
     table = {"bind": (), "host": "127.0.0.1", "port": 0, "uds": None, "uds_permissions": None, "fd": None}
+    table |= {"insecure_bind": (), "redirect_http": None, "tls": False}
     return SimpleNamespace(**{**table, "reuse_port": False, "backlog": 16, **changes})
 
 
@@ -90,7 +91,7 @@ def test_an_address_without_host_serves_both_families_on_one_port(opened: Any) -
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6")
 def test_an_ipv6_address_is_described_in_brackets(opened: Any) -> None:
     [sock] = opened(bind=("[::1]:0",))
-    assert describe(sock, "https") == f"https://[::1]:{sock.getsockname()[1]}"
+    assert describe(sock, Role.SECURE) == f"https://[::1]:{sock.getsockname()[1]}"
 
 
 def test_several_binds_are_opened_in_order(opened: Any, tmp_path: Path) -> None:

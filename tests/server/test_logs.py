@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from tests.children import environment
 
-from portico.server.config import Config, ConfigError
+from portico.server.config import Config
 from portico.server.logs import configure
+from portico.server.settling import ConfigError
 
 INI = """[loggers]
 keys=root,portico

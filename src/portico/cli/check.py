@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from portico.asgi import PorticoError
-from portico.cli.run import WRONG_SETTINGS, Grouped, parameters, serve
-from portico.server.config import SETTINGS, Config, Given, Setting
-from portico.server.values import Mode
+from portico.cli.run import WRONG_SETTINGS, Grouped, parameters, refuse, serve
+from portico.server.config import SETTINGS, Config
+from portico.server.settling import ConfigError, Given, Setting
+from portico.server.values import Mode, Secret
 
 FAILED = 1
 WIDTH = 60  # of a setting and its value, before its source
@@ -33,7 +34,13 @@ def examine(config: Config, given: Mapping[str, Given], *, shows: bool) -> int:
     if shows:
         click.echo(listing(config, given), nl=False)
     try:
+        if config.tls:
+            from portico.server.tls.contexts import check_files
+
+            check_files(config)
         loop_factory(config.loop)
+    except ConfigError as error:
+        return refuse(error)
     except PorticoError as error:
         click.echo(f"Error: {error}", err=True)
         return WRONG_SETTINGS
@@ -57,6 +64,8 @@ def listing(config: Config, given: Mapping[str, Given]) -> str:
             lines += [""] * bool(lines) + [f"# {group}"]
         value = getattr(config, name)
         text = f"{name} = {toml(value, entry)}" if value is not None else f"# {name} = none"
+        if value is not None and isinstance(entry.kind, Secret):
+            text = f"# {name} = (not shown)"
         source = given[name].label if name in given else "default"
         lines.append(f"{text.ljust(WIDTH)}  # {source if source != name else 'default'}")
     return "\n".join(lines) + "\n"

@@ -15,8 +15,9 @@ import click
 
 from portico.asgi import PorticoError
 from portico.cli.run import WRONG_SETTINGS, flag, option
-from portico.server.config import DEFAULTS, SETTINGS, ConfigError, Given
+from portico.server.config import DEFAULTS, SETTINGS
 from portico.server.importer import load
+from portico.server.settling import ConfigError, Given
 from portico.server.sources import gather
 
 CHOICES = ("factory", "app_dir", "env_file")

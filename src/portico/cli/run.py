@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from portico.cli.uvicorn import OPTIONS, translate
-from portico.server.config import DEFAULTS, SETTINGS, Config, ConfigError, Given, Setting
+from portico.server.config import DEFAULTS, SETTINGS, Config
+from portico.server.settling import ConfigError, Given, Setting
 from portico.server.sources import collect, gather, working_directory
 from portico.server.values import Switch
 
@@ -94,9 +95,7 @@ def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -
 
         configure(config)
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"Error: {problem}", err=True)
-        return WRONG_SETTINGS
+        return refuse(error)
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
     if said["check_config"] or said["print_config"]:
@@ -104,13 +103,23 @@ def serve(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -
 
         os.chdir(directory)
         return examine(config, sources_of(said, beneath), shows=said["print_config"])
-    if config.supervise and os.name == "posix":
-        from portico.server.processes.supervisor import run as run_supervised
+    try:
+        if config.supervise and os.name == "posix":
+            from portico.server.processes.supervisor import run as run_supervised
 
-        return run_supervised(config, lambda: read()[0], directory=directory, exits=True)
-    from portico.server.processes.alone import run as run_alone
+            return run_supervised(config, lambda: read()[0], directory=directory, exits=True)
+        from portico.server.processes.alone import run as run_alone
 
-    return run_alone(config, exits=True)
+        return run_alone(config, exits=True)
+    except ConfigError as error:  # of what only looking into files tells
+        return refuse(error)
+
+
+def refuse(error: ConfigError) -> int:
+    """Say what is wrong with the settings, and return the exit status."""
+    for problem in error.problems:
+        click.echo(f"Error: {problem}", err=True)
+    return WRONG_SETTINGS
 
 
 def _open_standard_streams() -> None:

@@ -14,8 +14,9 @@ from portico.asgi import PorticoError
 from portico.cli.report import Report, table
 from portico.cli.run import WRONG_SETTINGS
 from portico.cli.terminal import Line, Screen
-from portico.server.config import ConfigError, settle
+from portico.server.config import settle
 from portico.server.listeners import parse_bind
+from portico.server.settling import ConfigError
 from portico.server.sources import collect
 
 TIMEOUT_S = 2.0

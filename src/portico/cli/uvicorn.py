@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from portico.server.config import Given
+from portico.server.settling import Given
 
 ONE_PARSER = "there is one HTTP/1.1 parser"
 ONE_CODEC = "there is one WebSocket implementation"

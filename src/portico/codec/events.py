@@ -15,6 +15,8 @@ class Request:
         "keep_alive",
         "method",
         "path",
+        "priority",
+        "protocol",
         "query_string",
         "raw_path",
         "target",
@@ -38,6 +40,8 @@ class Request:
         self.forwarded = False  # has a field that a proxy sets
         self.upgrades: list[bytes] | None = None  # members of Upgrade, lower-case; None without the field
         self.connection_upgrade = False  # `Connection: upgrade`
+        self.protocol = b""  # of an extended CONNECT (RFC 8441 §4), lower-case
+        self.priority: bytes | None = None  # the Priority field (RFC 9218), of HTTP/2
 
 
 class Data:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any
 
-from portico.asgi import ASGIApp, PorticoError
+from portico.asgi import ASGIApp
+from portico.server.settling import ConfigError, Given, Setting, contradictions, convert
 from portico.server.values import (
     Account,
     Address,
@@ -16,14 +17,18 @@ from portico.server.values import (
     Binds,
     Bytes,
     Choice,
+    Factory,
     Fields,
+    Hsts,
     Kind,
     LogConfig,
     Mode,
     Names,
     Networks,
     Origins,
+    Pairs,
     Seconds,
+    Secret,
     Switch,
     Text,
     Whole,
@@ -42,41 +47,6 @@ LIMITS, LOGGING = "Limits and timeouts", "Logging"
 PROCESSES, RELOADING, MONITORING = "Processes", "Reloading", "Monitoring"
 
 
-class ConfigError(PorticoError):
-    """The settings have problems; `problems` lists all of them."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is known of one setting."""
-
-    kind: Kind
-    group: str
-    help: str
-    default: Any
-    optional: bool  # None is a value too
-    flags: tuple[str, ...]  # on the command line; `--its-name` where there is none
-    variable: str  # of the environment, which has a say in the default
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words among which to choose, if there are such."""
-        return self.kind.choices
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A value and the name under which its source knows it; a text has still to be read."""
-
-    value: Any
-    label: str
-    is_text: bool = False
-
-
 def _setting(
     default: Any,
     kind: Kind,
@@ -90,7 +60,7 @@ def _setting(
     metadata = {"setting": Setting(kind, group, help, default, optional, flags, variable)}
     if variable:
         return field(default_factory=lambda: os.environ.get(variable, default), metadata=metadata)
-    return field(default=default, metadata=metadata)
+    return field(default=default, metadata=metadata, repr=not isinstance(kind, Secret))
 
 
 @dataclass(frozen=True)
@@ -326,10 +296,12 @@ class Config:
         optional=True,
         flags=("--ssl-keyfile", "--keyfile"),
     )
-    ssl_keyfile_password: str | None = _setting(None, Text("PASSWORD"), TLS, "Password of private keys.", optional=True)
+    ssl_keyfile_password: str | None = _setting(
+        None, Secret("PASSWORD"), TLS, "Password of private keys.", optional=True
+    )
     ssl_sni: tuple[str, ...] = _setting(
         (),
-        Names("CERTFILE[,KEYFILE]"),
+        Pairs(),
         TLS,
         "Further certificate, for clients that ask for a name that it has; may be repeated.",
     )
@@ -343,7 +315,7 @@ class Config:
     )
     ssl_cert_reqs: str = _setting(
         "none",
-        Choice("none", "optional", "required"),
+        Choice("none", "optional", "required", numbered=True),
         TLS,
         "Client certificates: none, optional or required (0, 1 and 2 mean the same).",
         flags=("--ssl-cert-reqs", "--cert-reqs"),
@@ -359,6 +331,13 @@ class Config:
         "Ciphers of TLS 1.2 in OpenSSL's format; else those with forward secrecy and authenticated encryption.",
         optional=True,
         flags=("--ssl-ciphers", "--ciphers"),
+    )
+    ssl_context_factory: Callable[..., Any] | str | None = _setting(
+        None,
+        Factory(),
+        TLS,
+        "What makes the SSLContext: called with the settings and a function that makes the usual one.",
+        optional=True,
     )
     ssl_watch: bool = _setting(True, Switch(), TLS, "Load certificates and keys again when their files change.")
     insecure_bind: tuple[str, ...] = _setting(
@@ -383,7 +362,7 @@ class Config:
     )
     hsts: str | None = _setting(
         None,
-        Text("SECONDS"),
+        Hsts(),
         TLS,
         "Strict-Transport-Security of responses over TLS: seconds, or the whole value.",
         optional=True,
@@ -537,6 +516,19 @@ class Config:
         flags=("--access-log-file", "--access-logfile"),
     )
 
+    @property
+    def tls(self) -> bool:
+        """Tell whether there is a certificate, so that connections are encrypted."""
+        return self.ssl_certfile is not None or self.ssl_context_factory is not None
+
+    @classmethod
+    def settled(cls, values: Mapping[str, Any]) -> "Config":
+        """Return settings that another process has found right, all of them; files may be readable only there."""
+        config = object.__new__(cls)
+        for name, value in values.items():
+            object.__setattr__(config, name, value)
+        return config
+
     def __post_init__(self) -> None:
         values, problems = settle({name: Given(getattr(self, name), name) for name in SETTINGS})
         if problems:
@@ -555,43 +547,8 @@ def settle(given: Mapping[str, Given]) -> tuple[dict[str, Any], list[str]]:
     problems: list[str] = []
     for name, one in given.items():
         try:
-            values[name] = _convert(SETTINGS[name], one)
+            values[name] = convert(SETTINGS[name], one)
         except ValueError as error:
             problems.append(f"{one.label}: {error}")
     labels = {name: one.label for name, one in given.items()}
-    return values, problems + _contradictions(DEFAULTS | values, labels)
-
-
-def _convert(entry: Setting, one: Given) -> object:
-    value = one.value
-    if entry.optional and (value is None or (one.is_text and value.lower() in ("", "none"))):
-        return None
-    return entry.kind.check(entry.kind.read(value) if one.is_text else value)
-
-
-def _contradictions(values: Mapping[str, Any], labels: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with settings that are right one by one."""
-
-    def label(name: str) -> str:
-        return labels.get(name, name)
-
-    problems = []
-    if values["uds"] is not None and values["fd"] is not None:
-        problems.append(f"{label('uds')} and {label('fd')}: choose one, or give several addresses with bind")
-    for name in ("uds", "fd"):
-        if values["bind"] and values[name] is not None:
-            written = "unix:/PATH" if name == "uds" else "fd://N"
-            problems.append(f"{label('bind')} and {label(name)}: give the second as a bind too, {written}")
-    unix = values["uds"] is not None or any(text.startswith("unix:") for text in values["bind"])
-    if values["uds_permissions"] is not None and not unix:
-        problems.append(f"{label('uds_permissions')}: there is no unix socket; give one with uds or bind")
-    if values["preload"] and values["reload"]:
-        problems.append(f"{label('preload')} and {label('reload')}: what is imported once cannot change; leave out one")
-    if not values["supervise"]:
-        switch = label("supervise").replace("--", "--no-", 1)
-        for name in ("preload", "reload", "user", "group"):
-            if values[name]:
-                problems.append(f"{label(name)}: this is what the supervisor does; leave out {switch}")
-        if values["workers"] != 1:
-            problems.append(f"{label('workers')}: several need the supervisor; leave out {switch}")
-    return problems
+    return values, problems + contradictions(DEFAULTS | values, labels)

@@ -5,10 +5,11 @@ from typing import Any
 
 from portico.asgi import ASGIApp, PorticoError
 from portico.server import importer
-from portico.server.config import DEFAULTS, Config, ConfigError
+from portico.server.config import DEFAULTS, Config
 from portico.server.logs import configure
 from portico.server.processes.alone import run as run_alone
 from portico.server.server import Server
+from portico.server.settling import ConfigError
 
 
 def run(app: ASGIApp | str, **settings: Any) -> int:

@@ -16,7 +16,7 @@ cdef class Exchange(Call):
     cdef public object response_headers
     cdef public long long sent, expected
     cdef public bint no_body, trailers, body_done, delivered, gone, hung_up
-    cdef public list chunks, request_trailers, trailer_lines
+    cdef public list chunks, request_trailers, trailer_fields
     cdef public Py_ssize_t queued
     cdef public long long started
 

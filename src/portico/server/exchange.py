@@ -6,7 +6,7 @@ from typing import Any
 
 from portico.asgi import ClientDisconnected, Message, MessageError, means_disconnected
 from portico.codec.events import Request
-from portico.codec.http1.writer import FieldError, field_lines
+from portico.codec.fields import FieldError, check_fields
 from portico.http.status import forbids_body
 from portico.server.call import READY, Call, message_type
 from portico.server.service import Service, logger
@@ -46,7 +46,7 @@ class Exchange(Call):
         "state",
         "status",
         "stream",
-        "trailer_lines",
+        "trailer_fields",
         "trailers",
     )
 
@@ -61,7 +61,7 @@ class Exchange(Call):
         self.expected = -1  # bytes of the body as declared
         self.no_body = False
         self.trailers = False
-        self.trailer_lines: list[bytes] = []
+        self.trailer_fields: list[tuple[bytes, bytes]] = []
         self.chunks: list[bytes] = []
         self.queued = 0
         self.body_done = not request.has_body
@@ -141,6 +141,7 @@ class Exchange(Call):
             body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             self.chunks = []
             self.queued = 0
+            self.stream.body_taken(len(body))
             if not self.body_done:
                 self.stream.want_body()
                 return {"type": "http.request", "body": body, "more_body": True}
@@ -299,22 +300,22 @@ class Exchange(Call):
 
     def _send_trailers(self, message: Message) -> Any:
         try:
-            lines = field_lines(message.get("headers", ()))
+            fields = check_fields(message.get("headers", ()))
         except (TypeError, ValueError) as error:
             raise MessageError(f"'http.response.trailers': {error}") from None
-        self.trailer_lines += lines
+        self.trailer_fields += fields
         if not message.get("more_trailers", False):
-            self.stream.write_trailers(self.trailer_lines)
+            self.stream.write_trailers(self.trailer_fields)
             self._complete()
         return READY
 
     def _send_early_hints(self, message: Message) -> Any:
         try:
-            lines = field_lines([(b"link", link) for link in message["links"]])
+            fields = check_fields([(b"link", link) for link in message["links"]])
         except (TypeError, KeyError, ValueError) as error:
             raise MessageError(f"'http.response.early_hint' needs 'links', an iterable of bytes: {error}") from None
-        if lines:
-            self.stream.write_early_hints(lines)
+        if fields:
+            self.stream.write_early_hints(fields)
         return READY
 
     def _send_path(self, message: Message) -> Any:

@@ -7,7 +7,8 @@ class.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portico.server.config import HTTP, LIMITS, SETTINGS, WEBSOCKET, Config, ConfigError, Given, settle
+from portico.server.config import HTTP, LIMITS, SETTINGS, WEBSOCKET, Config, settle
+from portico.server.settling import ConfigError, Given
 
 # Of ours, by the environment and by subclasses: nothing that is decided before a worker is there.
 OURS = {name for name, entry in SETTINGS.items() if entry.group in (HTTP, LIMITS, WEBSOCKET)} | {

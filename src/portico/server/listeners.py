@@ -1,7 +1,8 @@
-"""Listening sockets: from the settings `bind`, `host`, `port`, `uds` and `fd`, or from systemd, to bound sockets.
+"""Listening sockets: from the settings of addresses, or from systemd, to bound sockets.
 
 All or nothing: when one address fails, the sockets opened before it are closed and a `ListenError` says what to do.
-Each socket knows the bind that it was opened for, by which a supervisor that takes over from another one adopts it.
+Each socket knows the bind that it was opened for, by which a supervisor that takes over from another one adopts it, and
+its role: what is served there.
 """
 
 import errno
@@ -11,7 +12,8 @@ import socket
 import stat
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from portico.asgi import PorticoError
@@ -25,6 +27,7 @@ SYSTEMD_FIRST_FD = 3
 # A port of 0 is chosen once and must be free in every address family; another process may be quicker.
 PORT_ATTEMPTS = 10
 PROBE_TIMEOUT_S = 1.0
+HTTP_PORT = 80
 
 _HOST_PORT = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]/\s]*))(?::(?P<port>[0-9]{1,5}))?", re.ASCII)
 _HINTS = {
@@ -41,6 +44,14 @@ class ListenError(PorticoError):
     """An address cannot be listened on; the text says which, why, and what to do."""
 
 
+class Role(StrEnum):
+    """What is served at a socket."""
+
+    SECURE = "secure"  # the application, with TLS where there is a certificate and the socket is no unix socket
+    INSECURE = "insecure"  # the application, without TLS in any case
+    REDIRECT = "redirect"  # a redirect to where it is served with TLS
+
+
 @dataclass(frozen=True)
 class Bind:
     """What to listen on: one of `port`, `path`, `fd` and `from_systemd` is set; `host` None means every interface."""
@@ -50,6 +61,12 @@ class Bind:
     path: str | None = None
     fd: int | None = None
     from_systemd: int = 0  # sockets that it has passed
+    role: Role = Role.SECURE
+
+    @property
+    def origin(self) -> str:
+        """What distinguishes the bind from the others. One address may change its role; free ports have only that."""
+        return f"{self.role} {self}" if self.port == 0 and self.role != Role.SECURE else str(self)
 
     def __str__(self) -> str:
         if self.from_systemd:
@@ -62,9 +79,10 @@ class Bind:
 class Listener(socket.socket):
     """A listening socket; `origin` is the bind that it was opened for, such as `127.0.0.1:8000`, or `systemd`."""
 
-    __slots__ = ("origin",)
+    __slots__ = ("origin", "role")
 
     origin: str
+    role: Role
 
 
 class UnixListener(Listener):
@@ -106,7 +124,8 @@ def open_listeners(
 ) -> list[Listener]:
     """Return the non-blocking, bound and listening sockets that the settings ask for.
 
-    Without `bind`, `uds` or `fd`, the sockets that systemd passed are taken, and without those `host` and `port`.
+    Without `bind`, `uds` or `fd`, the sockets that systemd passed are taken, and without those `host` and `port`. Those
+    of `insecure_bind` and `redirect_http` come last.
 
     Args:
         config: The settings.
@@ -122,10 +141,11 @@ def open_listeners(
     sockets: list[Listener] = []
     try:
         for bind in _binds(config, inherited):
-            fds = inherited.pop(str(bind), None)
+            fds = inherited.pop(bind.origin, None)
             opened = _open(bind, config, identity) if fds is None else _take_over(bind, fds, config, identity)
             for sock in opened:
-                sock.origin = str(bind)
+                sock.origin = bind.origin
+                sock.role = bind.role
             sockets += opened
     except BaseException:
         close_listeners(sockets)
@@ -165,8 +185,42 @@ def close_listeners(sockets: Iterable[socket.socket], *, keep_files: bool = Fals
         sock.close()
 
 
-def describe(sock: socket.socket, scheme: str = "http") -> str:
-    """Return where a client finds the socket: `http://127.0.0.1:8000`, `http://[::1]:8000` or `unix:/path`."""
+def role_of(sock: socket.socket, config: "Config") -> Role:
+    """Return what is served at the socket; one that a program has opened is a `bind`."""
+    role = getattr(sock, "role", Role.SECURE)
+    if role == Role.SECURE and (not config.tls or sock.family == getattr(socket, "AF_UNIX", None)):
+        return Role.INSECURE
+    return Role(role)
+
+
+def ports_of(sockets: Iterable[socket.socket], config: "Config") -> dict[Role, list[int]]:
+    """Return the TCP ports by what is served there."""
+    ports: dict[Role, list[int]] = {role: [] for role in Role}
+    for sock in sockets:
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            ports[role_of(sock, config)].append(sock.getsockname()[1])
+    return ports
+
+
+def announce(sock: socket.socket, config: "Config") -> str:
+    """Return the line of the log that tells what is served where."""
+    role = role_of(sock, config)
+    if role == Role.REDIRECT:
+        return f"Redirecting to HTTPS from {describe(sock)}"
+    return f"Portico running on {describe(sock, role)} (Press CTRL+C to quit)"
+
+
+def listener_of(fd: int, role: Role) -> Listener:
+    """Return the socket that another process has opened for that role."""
+    sock = Listener(fileno=fd)
+    sock.origin = f"fd://{fd}"
+    sock.role = role
+    return sock
+
+
+def describe(sock: socket.socket, role: Role = Role.INSECURE) -> str:
+    """Return where a client finds the socket: `http://127.0.0.1:8000`, `https://[::1]:8443` or `unix:/path`."""
+    scheme = "https" if role == Role.SECURE else "http"
     name = sock.getsockname()
     if sock.family == socket.AF_INET6:
         return f"{scheme}://[{name[0]}]:{name[1]}"
@@ -188,8 +242,22 @@ def _binds(config: "Config", inherited: Mapping[str, Sequence[int]]) -> list[Bin
         binds.append(Bind(fd=config.fd))
     count = 0 if binds else len(inherited.get(SYSTEMD, ())) or _from_systemd()
     if count:
-        return [Bind(from_systemd=count)]
-    return binds or [Bind(config.host or None, config.port)]
+        binds = [Bind(from_systemd=count)]
+    elif not binds:
+        binds = [Bind(config.host or None, config.port)]
+    beside = [replace(parse_bind(text, config.host, config.port), role=Role.INSECURE) for text in config.insecure_bind]
+    if config.redirect_http is not None:
+        beside += _redirecting(config.redirect_http, binds, config)
+    return binds + beside
+
+
+def _redirecting(text: str, binds: Sequence[Bind], config: "Config") -> list[Bind]:
+    """Return where to redirect: a port by itself is one of every host that clients are redirected to."""
+    bind = replace(parse_bind(text, config.host, HTTP_PORT), role=Role.REDIRECT)
+    if not text.isdigit():
+        return [bind]
+    ports = [each for each in binds if each.port is not None]
+    return [replace(bind, host=each.host) for each in ports if each.port == ports[0].port] or [bind]
 
 
 def _from_systemd() -> int:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, TextIO
 
-from portico.server.config import DEFAULTS, Config, ConfigError
+from portico.server.config import DEFAULTS, Config
+from portico.server.settling import ConfigError
 
 if TYPE_CHECKING:
     from portico.server.processes.accounts import Identity

@@ -8,7 +8,7 @@ cdef class Scopes:
     cdef public object client, server
     cdef public str scheme
     cdef public bint trusted
-    cdef public dict template
+    cdef public dict template, tls
 
     cpdef dict http(self, Request request)
     cpdef dict websocket(self, Request request, list subprotocols)

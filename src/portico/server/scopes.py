@@ -18,15 +18,21 @@ WEBSOCKET: dict[str, Any] = {"websocket.http.response": {}}
 class Scopes:
     """Makes the scopes of one connection; what is the same for all its requests is copied from a template."""
 
-    __slots__ = ("client", "scheme", "server", "service", "template", "trusted")
+    __slots__ = ("client", "scheme", "server", "service", "template", "tls", "trusted")
 
     def __init__(
-        self, service: Service, client: tuple[str, int] | None, server: tuple[str, int | None] | None, scheme: str
+        self,
+        service: Service,
+        client: tuple[str, int] | None,
+        server: tuple[str, int | None] | None,
+        tls: dict[str, Any] | None,
     ) -> None:
+        """Prepare; `tls` is the extension of that name where the connection has TLS."""
         self.service = service
         self.client = client
         self.server = server
-        self.scheme = scheme
+        self.scheme = scheme = "http" if tls is None else "https"
+        self.tls = tls
         self.trusted = service.trust is not None and service.trust.trusts(client)
         self.template: dict[str, Any] = {
             "type": "http",
@@ -54,6 +60,8 @@ class Scopes:
             extensions = HTTP_1_1.copy()
             if request.wants_trailers:
                 extensions["http.response.trailers"] = {}
+        if self.tls is not None:
+            extensions["tls"] = self.tls.copy()
         scope["extensions"] = extensions
         self._fill(scope, request)
         return scope
@@ -65,7 +73,9 @@ class Scopes:
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if self.scheme == "https" else "ws"
         scope["subprotocols"] = subprotocols
-        scope["extensions"] = WEBSOCKET.copy()
+        scope["extensions"] = extensions = WEBSOCKET.copy()
+        if self.tls is not None:
+            extensions["tls"] = self.tls.copy()
         self._fill(scope, request)
         return scope
 

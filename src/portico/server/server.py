@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import Lifespan
@@ -15,13 +15,19 @@ from portico.server.accepting import Acceptor, Neighbours
 from portico.server.access import AccessLog, logger_sink, open_sink
 from portico.server.config import Config
 from portico.server.connection import Connection
+from portico.server.http1 import Http1Connection
+from portico.server.http2 import Http2Connection
 from portico.server.deadlines import NEVER
 from portico.server.health import answering
 from portico.server.importer import adapt, load
-from portico.server.listeners import close_listeners, describe, open_listeners
+from portico.server.listeners import Role, announce, close_listeners, describe, open_listeners, ports_of, role_of
 from portico.server.logs import reopen, wants_colours
 from portico.server.metrics.board import Board
 from portico.server.service import Service, logger
+
+if TYPE_CHECKING:
+    from portico.server.tls.certificates import Certificates
+    from portico.server.tls.watching import WatchedFiles
 
 REUSE_S = 1.0  # whoever has used a connection within this time may be sending the next request on it
 
@@ -39,6 +45,7 @@ class Server:
         sockets: Sequence[socket.socket] | None = None,
         cells: memoryview | None = None,
         board: Board | None = None,
+        certificates: "Certificates | None" = None,
     ) -> None:
         """Prepare; nothing is opened yet.
 
@@ -47,6 +54,7 @@ class Server:
             sockets: What to listen on, bound already, in place of what the settings name.
             cells: Where to count what is served: a worker's part of a `Board`.
             board: Where the workers are that accept on the same sockets, to share the connections with them.
+            certificates: In place of those that the settings name, which are read when it starts.
         """
         self.config = config
         self.started = False
@@ -54,6 +62,8 @@ class Server:
         self._given = sockets
         self._cells = cells
         self._board = board
+        self._certificates = certificates
+        self._watched: WatchedFiles | None = None
         self._service: Service | None = None
         self._lifespan: Lifespan | None = None
         self._sockets: list[socket.socket] = []
@@ -63,8 +73,8 @@ class Server:
 
     @property
     def addresses(self) -> list[str]:
-        """Where the server listens, such as `http://127.0.0.1:8000` or `unix:/run/app.sock`."""
-        return [describe(sock) for sock in self._sockets]
+        """Where the server listens, such as `https://127.0.0.1:8000` or `unix:/run/app.sock`."""
+        return [describe(sock, role_of(sock, self.config)) for sock in self._sockets]
 
     @property
     def url(self) -> str:
@@ -97,10 +107,19 @@ class Server:
             AppImportError: the application cannot be imported.
             ListenError: an address cannot be listened on.
             LifespanError: the application's startup has failed.
+            ConfigError: the certificates cannot be loaded.
         """
         config = self.config
         loop = asyncio.get_running_loop()
         app = load_app(config) if app is None else app
+        if config.tls and self._certificates is None:
+            from portico.server.tls.certificates import Certificates
+            from portico.server.tls.contexts import read_files
+            from portico.server.tls.watching import WatchedFiles
+
+            files = read_files(config)
+            self._certificates = Certificates(config, files)
+            self._watched = WatchedFiles(config, files, self._certificates.load)
         self._stop_asked = asyncio.Event()
         self._force_asked = asyncio.Event()
         self._acceptors = []
@@ -108,32 +127,56 @@ class Server:
         service = self._service = Service(config, served, loop, _access_log(config), self._cells)
         sockets = self._sockets = list(open_listeners(config) if self._given is None else self._given)
 
-        def protocol() -> Any:
-            return Connection(service)
-
         try:
             lifespan = self._lifespan = Lifespan(app, config.lifespan, log=logger)
             service.start()
+            if self._watched is not None:
+                self._watched.start(loop)
             await lifespan.startup()
             service.state = lifespan.state
             _raise_file_limit()
             neighbours = None
             if self._board is not None and self._cells is not None:
                 neighbours = Neighbours(self._board, self._cells, service)
+            protocols = self._protocols(service)
             for sock in sockets:
                 sock.listen(config.backlog)
-                acceptor = Acceptor(sock, protocol, neighbours)
+                acceptor = Acceptor(sock, protocols[role_of(sock, config)], neighbours)
                 self._acceptors.append(acceptor)
                 await acceptor.start()
         except BaseException:
-            service.stop()
+            self._stop_clocks(service)
             for acceptor in self._acceptors:
                 acceptor.stop(0)
             close_listeners(sockets)
             raise
         self.started = self._ready = True
-        for address in self.addresses if self._given is None else ():
-            logger.info("Portico running on %s (Press CTRL+C to quit)", address)
+        for sock in sockets if self._given is None else ():
+            logger.info("%s", announce(sock, config))
+
+    def _protocols(self, service: Service) -> dict[Role, Callable[[], Any]]:
+        """Return what makes the protocol of a connection, by the role of the socket that it was accepted on."""
+        config = self.config
+        protocols: dict[Role, Callable[[], Any]] = {
+            Role.INSECURE: lambda: Http1Connection(service),
+        }
+        if self._certificates is not None:
+            from portico.server.tls.transport import Buffers, SecureTransport
+
+            certificates, buffers = self._certificates, Buffers()
+
+            def connect(alpn: str | None) -> Connection:
+                return Http2Connection(service) if alpn == "h2" else Http1Connection(service)
+
+            protocols[Role.SECURE] = lambda: SecureTransport(service, certificates, connect, buffers)
+        if config.redirect_http is not None:
+            from portico.server.redirecting import HTTPS_PORT, redirecting
+
+            ports = ports_of(self._sockets, config)
+            secure_port = next(iter(ports[Role.SECURE]), HTTPS_PORT)
+            redirect = service.beside(redirecting(ports[Role.REDIRECT], secure_port, config.acme_webroot))
+            protocols[Role.REDIRECT] = lambda: Http1Connection(redirect)
+        return protocols
 
     async def serve(self) -> None:
         """Start, and serve until `stop()` is called or the task is cancelled."""
@@ -160,6 +203,11 @@ class Server:
         if delay:
             self._ready = False
         asked.set()
+
+    def reload_certificates(self) -> None:
+        """Read the files of certificates and keys again; connections that are there keep what they have."""
+        if self._watched is not None:
+            self._watched.reload()
 
     def reopen_logs(self) -> None:
         """Open the log files anew, under their old names, after these have been moved away."""
@@ -200,14 +248,21 @@ class Server:
             if self._lifespan is not None:
                 await self._lifespan.shutdown(self.config.timeout_graceful_shutdown)
         finally:
-            service.stop()
+            self._stop_clocks(service)
+
+    def _stop_clocks(self, service: Service) -> None:
+        service.stop()
+        if self._watched is not None:
+            self._watched.stop()
 
     async def _drain(self, service: Service, force_asked: asyncio.Event) -> None:
         """Serve what has come already, and what comes on connections that are in use, until all are closed."""
         grace = self.config.timeout_graceful_shutdown
         # A developer who reloads the page wants the new code, on whatever connection.
         reuse = 0.0 if self.config.reload else min(REUSE_S, grace / 2)
-        service.stopping = True
+        services = (service, *service.others)
+        for each in services:
+            each.stopping = True
         for acceptor in self._acceptors:
             acceptor.stop(0 if force_asked.is_set() else self.config.backlog)
         close_listeners(self._sockets)
@@ -221,7 +276,8 @@ class Server:
         for connection in list(service.connections):
             connection.shutdown(0.0 if service.late else due)
         unused = [connection for connection in service.connections if connection.is_idle()]
-        service.timeout_keep_alive = min(service.timeout_keep_alive, reuse + service.tick)  # for those still busy
+        for each in services:  # for those still busy
+            each.timeout_keep_alive = min(each.timeout_keep_alive, reuse + each.tick)
         if service.is_busy() and not force_asked.is_set():
             logger.info("Waiting for connections to close.%s", " (CTRL+C to force quit)" if self._given is None else "")
             await self._wait_idle(service, reuse)

@@ -4,11 +4,14 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 from portico.asgi import ASGIApp
-from portico.codec.http1.reader import Limits
-from portico.codec.http1.writer import Defaults
+from portico.codec.defaults import Defaults
+from portico.codec.events import Request
+from portico.codec.http2.multiplexer import Bounds
+from portico.codec.limits import Limits
 from portico.http.dates import imf_fixdate
 from portico.server.access import AccessLog
 from portico.server.config import Config
@@ -36,11 +39,14 @@ class Service:
         "access_log",
         "active",
         "app",
+        "bounds",
         "connections",
         "deadlines",
         "defaults",
         "fresh_context",
         "gathers",
+        "http2_cleartext",
+        "http2_upgrade",
         "idle",
         "late",
         "limit_concurrency",
@@ -51,14 +57,17 @@ class Service:
         "loop",
         "meter",
         "now",
+        "others",
         "probes",
         "root_path",
+        "secure_defaults",
         "send_date",
         "state",
         "stopping",
         "tasks",
         "tick",
         "timeout_body",
+        "timeout_handshake",
         "timeout_header",
         "timeout_keep_alive",
         "timeout_write",
@@ -96,9 +105,18 @@ class Service:
         self.trust = ProxyTrust(config.forwarded_allow_ips) if config.proxy_headers else None
         body = -1 if config.limit_request_body is None else config.limit_request_body
         self.limits = Limits(config.limit_request_line, config.limit_request_fields, config.limit_request_head, body)
+        self.bounds = Bounds(
+            self.limits,
+            config.http2_max_concurrent_streams,
+            config.http2_initial_window_size,
+            config.http2_max_frame_size,
+        )
+        self.http2_cleartext = config.http2_cleartext
+        self.http2_upgrade = config.http2_upgrade
         self.limit_connections = config.limit_connections or 0
         self.limit_concurrency = config.limit_concurrency or 0
         self.limit_pipeline = config.limit_pipeline
+        self.timeout_handshake = config.timeout_handshake
         self.timeout_header = config.timeout_header
         self.timeout_keep_alive = config.timeout_keep_alive
         self.timeout_body = config.timeout_body
@@ -116,9 +134,13 @@ class Service:
         lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in config.headers)
         named = {name.lower() for name, _ in config.headers}
         server = b"server: portico\r\n" if config.server_header and "server" not in named else b""
-        self.defaults = Defaults(server, lines.encode("latin-1"))
+        self.defaults = self.secure_defaults = Defaults(server, lines.encode("latin-1"))
+        if config.hsts is not None:  # RFC 6797 §7.2: never over connections without TLS
+            hsts = f"strict-transport-security: {config.hsts}\r\n"
+            self.secure_defaults = Defaults(server, lines.encode("latin-1"), hsts=hsts.encode("ascii"))
+        self.others: list[Service] = []  # that share connections, limits, clock and counts
         timeouts = (
-            self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write,
+            self.timeout_handshake, self.timeout_header, self.timeout_keep_alive, self.timeout_body, self.timeout_write,
             self.ws_ping_interval, self.ws_ping_timeout, config.timeout_worker_hang or 0.0,
         )  # fmt: skip
         self.tick = min(1.0, *(timeout / 4 for timeout in timeouts if timeout > 0))
@@ -127,6 +149,22 @@ class Service:
         self.late = False  # the clock's last beat was: something has held up the loop
         self.timer: asyncio.TimerHandle | None = None
         self.log_flush_due = False
+
+    def beside(self, app: ASGIApp) -> "Service":
+        """Return a service of another application, for other sockets, with our connections, limits, clock and counts.
+
+        It knows nothing of health, state and root path, and takes no WebSockets.
+        """
+        other = copy(self)
+        other.app = app
+        other.state = None
+        other.root_path = ""
+        other.probes = frozenset()
+        other.websockets = False
+        other.others = []
+        other.idle = self.check_idle
+        self.others.append(other)
+        return other
 
     def start(self) -> None:
         """Start the coarse clock."""
@@ -148,9 +186,13 @@ class Service:
         self.meter.beat(self.now, held_up, self.active, len(self.connections))
         seconds = int(time.time())
         if self.send_date:
-            self.defaults.set_date(f"date: {imf_fixdate(seconds)}\r\n".encode("ascii"))
+            date = f"date: {imf_fixdate(seconds)}\r\n".encode("ascii")
+            self.defaults.set_date(date)
+            self.secure_defaults.set_date(date)
         if self.access_log is not None:
             self.access_log.tick(seconds)
+        for other in self.others:
+            other.now = self.now
         self.timer = self.loop.call_later(self.tick, self._beat)
         self.deadlines.sweep(self.now)
 
@@ -167,6 +209,14 @@ class Service:
         self.log_flush_due = False
         if self.access_log is not None:
             self.access_log.flush()
+
+    def is_full(self, request: Request) -> bool:
+        """Tell whether the request has to be turned away, since as many as may be are being answered; count it then."""
+        limit = self.limit_concurrency
+        if not limit or self.active < limit or request.path in self.probes:  # who is busy is not ill
+            return False
+        self.meter.count_status(request.method, 503)
+        return True
 
     def shed(self) -> bool:
         """Close one idle connection to make room for a new one; return whether there was one."""

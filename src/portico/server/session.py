@@ -8,7 +8,7 @@ from typing import Any
 
 from portico.asgi import ClientDisconnected, Message, MessageError, WebSocketDisconnect
 from portico.codec.events import Request
-from portico.codec.http1.writer import FieldError
+from portico.codec.fields import FieldError
 from portico.codec.websocket.deflate import SMALLEST_MESSAGE, Deflater
 from portico.codec.websocket.events import Close, Ping, Pong, Violation
 from portico.codec.websocket.frames import (
@@ -404,7 +404,7 @@ class Session(Call):
         self.offer = None
         self.handshake = None
         self.release()
-        handshake.status = 101
+        handshake.status = 101 if offer.key else 200  # RFC 8441 §5: without a key it is HTTP/2, and a CONNECT
         handshake.response_headers = fields
         handshake.log()
         service.meter.open_websocket()

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from portico.server.config import SETTINGS, Config, ConfigError, Given, settle
+from portico.server.config import SETTINGS, Config, settle
+from portico.server.settling import ConfigError, Given
 
 FILES = ("portico.toml", "pyproject.toml")
 

@@ -7,6 +7,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from portico.asgi import ClientDisconnected
+from portico.server.deadlines import NEVER
 from portico.server.service import Service
 
 if TYPE_CHECKING:
@@ -14,14 +15,17 @@ if TYPE_CHECKING:
 
 
 class Stream:
-    """The peer's end of a response, with backpressure."""
+    """The peer's end of a response, with backpressure and a deadline."""
 
-    __slots__ = ("paused", "service", "waiters")
+    __slots__ = ("deadline", "paused", "scheduled", "service", "slot", "waiters")
 
     def __init__(self, service: Service) -> None:
         self.service = service
         self.paused = False  # more than enough is waiting to be written
         self.waiters: list[asyncio.Future[None]] | None = None
+        self.deadline = NEVER
+        self.scheduled = NEVER  # when the wheel looks next
+        self.slot = -1
 
     # A response
 
@@ -33,11 +37,11 @@ class Stream:
         """Write a piece of the body, the first one together with the head."""
         raise AssertionError
 
-    def write_trailers(self, lines: list[bytes]) -> None:
+    def write_trailers(self, fields: list[tuple[bytes, bytes]]) -> None:
         """End the body with trailers."""
         raise AssertionError
 
-    def write_early_hints(self, lines: list[bytes]) -> None:
+    def write_early_hints(self, fields: list[tuple[bytes, bytes]]) -> None:
         """Write a 103 response."""
         raise AssertionError
 
@@ -48,6 +52,9 @@ class Stream:
     def want_body(self) -> None:
         """The application waits for the body."""
         raise AssertionError
+
+    def body_taken(self, size: int) -> None:
+        """The application has taken so many bytes of the body."""
 
     def end_response(self) -> None:
         """The response is complete."""
@@ -120,3 +127,27 @@ class Stream:
             for future in waiters:
                 if not future.done():
                     future.set_result(None)
+
+    # Deadlines
+
+    def set_deadline(self, deadline: float) -> None:
+        """Have `expire` called at the deadline, unless a later one is set before; NEVER has it called no more."""
+        self.deadline = deadline
+        if deadline < self.scheduled:
+            self.scheduled = deadline
+            self.service.deadlines.schedule(self, deadline)
+
+    def check_deadline(self, now: float) -> float:
+        """Act on a deadline that has passed; return the next one."""
+        self.scheduled = NEVER
+        if self.deadline <= now:
+            self.deadline = NEVER
+            self.expire(now)
+        if self.is_lost():
+            return NEVER
+        self.scheduled = min(self.scheduled, self.deadline)
+        return self.deadline
+
+    def expire(self, now: float) -> None:
+        """The peer has not done in time what it had to."""
+        raise AssertionError

@@ -9,10 +9,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+YEAR_S = 365 * 24 * 60 * 60
 TRUE, FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HSTS = re.compile(
+    r"max-age=(?P<age>[0-9]{1,10})(?P<all>; *includeSubDomains)?(?P<preload>; *preload)?", re.ASCII | re.I
+)
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,]+")
 # RFC 9110 §5.5, without the edges: bytes above 7F are opaque.
 _NOT_FIELD_CONTENT = re.compile(r"[^\t\x20-\x7e\x80-\xff]")
@@ -46,6 +50,16 @@ class Text(Kind):
         if not isinstance(text, str) or _CONTROL.search(text):
             raise ValueError(f"expected a line of text, got {value!r}")
         return text if self.test is None else self.test(text)
+
+
+class Secret(Text):
+    """A line of text that is not shown to anybody."""
+
+    def check(self, value: Any) -> object:
+        try:
+            return super().check(value)
+        except ValueError:
+            raise ValueError("expected a line of text") from None
 
 
 class Switch(Kind):
@@ -161,19 +175,22 @@ class Mode(Kind):
 
 
 class Choice(Kind):
-    """One of some words, in any case; or `module:attribute` where an import path is allowed as well."""
+    """One of some words, in any case; or `module:attribute`, or its number from 0, where these are allowed as well."""
 
-    def __init__(self, *choices: str, path: bool = False) -> None:
+    def __init__(self, *choices: str, path: bool = False, numbered: bool = False) -> None:
         self.choices = choices
         self.path = path
+        self.numbers = {str(number): choice for number, choice in enumerate(choices)} if numbered else {}
         self.metavar = "|".join(choices) + ("|MODULE:ATTRIBUTE" if path else "")
 
     def check(self, value: Any) -> object:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = f"{value:g}"  # as it is written in a file, and of ssl's constants the number
         if isinstance(value, str):
-            if value.lower() in self.choices:
-                return value.lower()
-            module, _, attribute = value.partition(":")
-            if self.path and attribute.isidentifier() and all(map(str.isidentifier, module.split("."))):
+            word = self.numbers.get(value, value.lower())
+            if word in self.choices:
+                return word
+            if self.path and is_path(value):
                 return value
         raise ValueError(
             f"expected one of {', '.join(self.choices)}{' or module:attribute' * self.path}, got {value!r}"
@@ -228,6 +245,19 @@ class Names(Kind):
         return tuple(str(self.line.check(each)) for each in _list("names", value))
 
 
+class Pairs(Kind):
+    """Certificates with their keys, `CERTFILE,KEYFILE`, or without; in one text they are separated by blanks."""
+
+    metavar = "CERTFILE[,KEYFILE]"
+    many = True
+
+    def read(self, text: str) -> object:
+        return text.split()
+
+    def check(self, value: Any) -> object:
+        return tuple(map(_pair, _list("certificates", value)))
+
+
 class Account(Kind):
     """A user or a group that this machine has, by name or number."""
 
@@ -262,6 +292,23 @@ class Fields(Kind):
 
     def check(self, value: Any) -> object:
         return tuple(map(_field, value.items() if isinstance(value, Mapping) else _list("fields", value)))
+
+
+class Hsts(Kind):
+    """The value of Strict-Transport-Security (RFC 6797 §6.1), or only its `max-age`: seconds."""
+
+    metavar = "SECONDS|VALUE"
+
+    def check(self, value: Any) -> object:
+        text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+        match = _HSTS.fullmatch(f"max-age={text}" if text.isdigit() else text.strip())
+        if match is None:
+            raise ValueError(
+                f"expected seconds, or such as 'max-age=31536000; includeSubDomains; preload', got {value!r}"
+            )
+        if match["preload"] and (not match["all"] or int(match["age"]) < YEAR_S):
+            raise ValueError(f"preload needs includeSubDomains and at least {YEAR_S} seconds (a year), got {value!r}")
+        return match[0]
 
 
 class Origins(Kind):
@@ -317,6 +364,23 @@ class Application(Kind):
         if not isinstance(value, str) and not callable(value):
             raise ValueError(f"expected an ASGI application or module:attribute, got {value!r}")
         return value
+
+
+class Factory(Kind):
+    """A function, or where to import it from."""
+
+    metavar = "MODULE:ATTRIBUTE"
+
+    def check(self, value: Any) -> object:
+        if not (is_path(value) if isinstance(value, str) else callable(value)):
+            raise ValueError(f"expected a function or module:attribute, got {value!r}")
+        return value
+
+
+def is_path(text: str) -> bool:
+    """Tell whether it is `module:attribute`."""
+    module, _, attribute = text.partition(":")
+    return attribute.isidentifier() and all(map(str.isidentifier, module.split(".")))
 
 
 def existing_file(path: str) -> str:
@@ -389,6 +453,14 @@ def _list(what: str, value: Any) -> Sequence[Any]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"expected a list of {what}, got {value!r}")
     return value
+
+
+def _pair(item: Any) -> str:
+    files = item.split(",") if isinstance(item, str) else item
+    if not isinstance(files, list | tuple) or len(files) not in (1, 2):
+        raise ValueError(f"expected CERTFILE or CERTFILE,KEYFILE, got {item!r}")
+    line = Text(test=existing_file)
+    return ",".join(str(line.check(file.strip() if isinstance(file, str) else file)) for file in files)
 
 
 def _field(item: Any) -> tuple[str, str]:

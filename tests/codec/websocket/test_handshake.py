@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from portico.codec.events import Fault, Request
-from portico.codec.http1.reader import Limits, RequestReader
+from portico.codec.http1.reader import RequestReader
+from portico.codec.limits import Limits
 from portico.codec.websocket.deflate import accept
 from portico.codec.websocket.handshake import (
     UPGRADE_REQUIRED,

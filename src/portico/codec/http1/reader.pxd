@@ -1,12 +1,9 @@
 from portico.codec.events cimport Data, End, Fault, Request
+from portico.codec.limits cimport Limits
 
 cdef int HEAD, LENGTH, CHUNKED, BROKEN
 cdef int PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED, UPGRADE
 cdef dict KINDS, NAMES, METHODS
-
-cdef class Limits:
-    cdef public Py_ssize_t line, fields, head
-    cdef public long long body
 
 cdef class RequestReader:
     cdef public Limits limits

@@ -10,7 +10,9 @@ import httptools
 
 from portico.codec.events import Data, End, Event, Fault, Request
 from portico.codec.http1.chunked import ChunkedReader
+from portico.codec.limits import Limits
 from portico.http.headers import is_token, list_members
+from portico.http.methods import METHODS
 from portico.http.urls import decode_path, is_authority, is_target, split_absolute
 
 HEAD, LENGTH, CHUNKED, BROKEN = range(4)
@@ -45,27 +47,7 @@ NAMES = {
     for spelling in (name, name.lower())
 }
 
-METHODS = {
-    name: name.decode()
-    for name in (
-        b"GET HEAD POST PUT DELETE OPTIONS TRACE PATCH COPY LOCK MKCOL MOVE PROPFIND PROPPATCH SEARCH UNLOCK BIND "
-        b"REBIND UNBIND ACL REPORT MKACTIVITY CHECKOUT MERGE M-SEARCH NOTIFY SUBSCRIBE UNSUBSCRIBE PURGE MKCALENDAR "
-        b"LINK UNLINK SOURCE QUERY"
-    ).split()
-}
 VERSION = re.compile(rb"HTTP/[0-9]\.[0-9]")
-
-
-class Limits:
-    """How much of a request is read before it is refused."""
-
-    __slots__ = ("body", "fields", "head", "line")
-
-    def __init__(self, line: int = 8190, fields: int = 100, head: int = 32768, body: int = -1) -> None:
-        self.line = line  # bytes of the request line: 414
-        self.fields = fields  # number of header fields: 431
-        self.head = head  # bytes of the header section: 431
-        self.body = body  # bytes of the body: 413; -1: no limit
 
 
 class RequestReader:

@@ -1,20 +1,20 @@
+from portico.codec.defaults cimport Defaults
+
 cdef int EMPTY, LENGTH, CHUNKED, CLOSE
-cdef int PLAIN, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DATE, SERVER
+cdef int PLAIN, CONTENT_LENGTH, HOP_BY_HOP, CONNECTION, DATE, SERVER, HSTS
+cdef int NUL, LF, CR
 cdef dict _names
 cdef dict _status_lines, _lengths
 
 cpdef bytes status_line(int status)
 cpdef bytes content_length(long long length)
 
-cdef class Defaults:
-    cdef public bytes date, server, extra, lines
-
 cdef class ResponseWriter:
     cdef public Defaults defaults
     cdef public list fields
     cdef public int status, framing
     cdef public long long content_length
-    cdef public bint keep_alive, head_request, version_1_0, has_date, has_server
+    cdef public bint keep_alive, head_request, version_1_0, has_date, has_server, has_hsts
 
     cpdef bint is_chunked(self)
     cpdef bint ends_with_connection(self)

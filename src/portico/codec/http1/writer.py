@@ -3,34 +3,34 @@
 `start` checks what the application gave, `head` decides how the body ends once its first piece is known.
 """
 
-from portico.http.headers import FORBIDDEN_TRAILERS, is_token
+from portico.codec.defaults import Defaults
+from portico.codec.fields import (
+    CONNECTION,
+    CONTENT_LENGTH,
+    CR,
+    DATE,
+    HOP_BY_HOP,
+    HSTS,
+    LF,
+    NUL,
+    PLAIN,
+    SERVER,
+    check_length,
+    check_name,
+    check_value,
+)
 from portico.http.status import forbids_body, reason
 
 EMPTY, LENGTH, CHUNKED, CLOSE = range(4)  # how a body ends
 
-PLAIN, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, DATE, SERVER = range(6)
-KINDS = {
-    b"content-length": CONTENT_LENGTH,
-    b"transfer-encoding": TRANSFER_ENCODING,
-    b"connection": CONNECTION,
-    b"keep-alive": TRANSFER_ENCODING,  # hop-by-hop and ours to say, as the transfer coding is
-    b"date": DATE,
-    b"server": SERVER,
-}
 MAX_KNOWN_NAMES = 1024
 MAX_KNOWN_LENGTHS = 4096
-# `int in bytes` is one memchr; `bytes in bytes` first raises and drops a TypeError inside CPython: 0.3 us.
-NUL, LF, CR = 0, 10, 13
 LAST_CHUNK = b"0\r\n\r\n"
 
 # A name as applications spell it -> (`b"name: "`, kind).
 _names: dict[bytes, tuple[bytes, int]] = {}
 _status_lines: dict[int, bytes] = {}
 _lengths: dict[int, bytes] = {}
-
-
-class FieldError(ValueError):
-    """A status, field name or field value that cannot be sent."""
 
 
 def status_line(status: int) -> bytes:
@@ -53,53 +53,16 @@ def content_length(length: int) -> bytes:
 
 def learn_name(name: object) -> tuple[bytes, int]:
     """Return what is written for a field name and what it steers; FieldError where it is not a token."""
-    if not isinstance(name, bytes):
-        raise FieldError(f"a header name must be bytes, not {name!r}")
-    if not is_token(name):
-        raise FieldError(f"{name!r} is not a header name")
-    lower = name.lower()
-    known = (lower + b": ", KINDS.get(lower, PLAIN))
+    lower, kind = check_name(name)
+    known = (lower + b": ", kind)
     if len(_names) < MAX_KNOWN_NAMES:
-        _names[name] = known
+        _names[name] = known  # type: ignore[index]
     return known
 
 
-def check_value(name: object, value: object) -> None:
-    """Raise FieldError unless the value can stand in a field line (RFC 9110 §5.5)."""
-    if not isinstance(value, bytes):
-        raise FieldError(f"the value of header {name!r} must be bytes, not {value!r}")
-    if LF in value or CR in value or NUL in value:
-        raise FieldError(f"the value of header {name!r} has CR, LF or NUL: {value!r}")
-
-
-def field_lines(headers: object) -> list[bytes]:
-    """Return the pieces of field lines for trailers and early hints, checked."""
-    parts: list[bytes] = []
-    for name, value in headers:  # type: ignore[attr-defined]
-        prefix, kind = learn_name(name)
-        check_value(name, value)
-        if kind != PLAIN or name.lower() in FORBIDDEN_TRAILERS:
-            raise FieldError(f"{name!r} is not allowed there")
-        parts += (prefix, value, b"\r\n")
-    return parts
-
-
-class Defaults:
-    """The fields that the server adds to every response, ready to be written."""
-
-    __slots__ = ("date", "extra", "lines", "server")
-
-    def __init__(self, server: bytes, extra: bytes, date: bytes = b"") -> None:
-        self.server = server  # `server: portico\r\n`, or empty
-        self.extra = extra  # configured fields, as lines
-        self.date = date
-        self.lines = b""
-        self.set_date(date)
-
-    def set_date(self, date: bytes) -> None:
-        """Take the `date: ...` line of this second, or nothing where no date is sent."""
-        self.date = date
-        self.lines = date + self.server + self.extra
+def field_lines(fields: list[tuple[bytes, bytes]]) -> bytes:
+    """Return the lines of fields that have been checked."""
+    return b"".join([b"%b: %b\r\n" % field for field in fields])
 
 
 def error_response(status: int, defaults: Defaults, fields: bytes, body: bytes) -> bytes:
@@ -117,6 +80,7 @@ class ResponseWriter:
         "fields",
         "framing",
         "has_date",
+        "has_hsts",
         "has_server",
         "head_request",
         "keep_alive",
@@ -135,6 +99,7 @@ class ResponseWriter:
         self.version_1_0 = False
         self.has_date = False
         self.has_server = False
+        self.has_hsts = False
 
     def is_chunked(self) -> bool:
         """Tell whether the body of the response is sent in chunks."""
@@ -156,7 +121,7 @@ class ResponseWriter:
         fields: list[bytes] = []
         self.status = status
         self.content_length = -1
-        self.has_date = self.has_server = False
+        self.has_date = self.has_server = self.has_hsts = False
         for name, value in headers:  # type: ignore[attr-defined]
             known = _names.get(name) if type(name) is bytes else None
             if known is None:
@@ -173,12 +138,7 @@ class ResponseWriter:
     def _steer(self, kind: int, value: bytes) -> bool:
         """Take note of a field that steers the message; return whether it is written as it stands."""
         if kind == CONTENT_LENGTH:
-            if not value.isdigit() or len(value) > 19:
-                raise FieldError(f"content-length must be a number of bytes, not {value!r}")
-            length = int(value)
-            if self.content_length not in (-1, length):
-                raise FieldError(f"content-length given twice: {self.content_length} and {length}")
-            self.content_length = length
+            self.content_length = check_length(value, self.content_length)
             return False
         if kind == CONNECTION:
             if b"close" in value.lower():
@@ -188,15 +148,18 @@ class ResponseWriter:
             self.has_date = True
         elif kind == SERVER:
             self.has_server = True
-        return kind != TRANSFER_ENCODING  # RFC 9112 §6.1: the framing is ours
+        elif kind == HSTS:
+            self.has_hsts = True
+        return kind != HOP_BY_HOP  # RFC 9112 §6.1: the framing is ours
 
     def _first_pieces(self) -> list[bytes]:
         """Return the status line, the fields that the server adds, and the application's."""
         defaults = self.defaults
         parts = [status_line(self.status)]
-        if self.has_date or self.has_server:
+        if self.has_date or self.has_server or self.has_hsts:
             parts.append(b"" if self.has_date else defaults.date)
             parts.append(b"" if self.has_server else defaults.server)
+            parts.append(b"" if self.has_hsts else defaults.hsts)
             parts.append(defaults.extra)
         else:
             parts.append(defaults.lines)
@@ -254,8 +217,8 @@ class ResponseWriter:
         if not more and not trailers:
             parts.append(LAST_CHUNK)
 
-    def end(self, trailers: list[bytes]) -> bytes:
-        """Return the last chunk with the trailers, given as pieces of field lines."""
+    def end(self, trailers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the last chunk with the trailers."""
         if self.framing != CHUNKED:
             return b""
-        return b"".join((b"0\r\n", *trailers, b"\r\n"))
+        return b"0\r\n%b\r\n" % field_lines(trailers)

@@ -67,6 +67,11 @@ def read_handshake(request: Request, compress: bool, origins: Set[bytes] = froze
     return read_offer(request.headers, keys[0], compress, origins)
 
 
+def read_extended_connect(request: Request, compress: bool, origins: Set[bytes] = frozenset()) -> Offer | Fault:
+    """Return what an extended CONNECT for `websocket` offers, or the fault in it (RFC 8441 §5); see `read_handshake`."""
+    return _check_version(request.headers) or read_offer(request.headers, b"", compress, origins)
+
+
 def read_offer(
     headers: list[tuple[bytes, bytes]], key: bytes, compress: bool, origins: Set[bytes] = frozenset()
 ) -> Offer | Fault:

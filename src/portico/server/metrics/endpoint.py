@@ -12,7 +12,7 @@ from typing import Any
 from portico.asgi import Receive, Scope, Send
 from portico.server.accepting import Acceptor
 from portico.server.config import Config
-from portico.server.connection import Connection
+from portico.server.http1 import Http1Connection
 from portico.server.listeners import Listener, ListenError, close_listeners, describe, open_listeners
 from portico.server.metrics.board import Board
 from portico.server.metrics.census import Census
@@ -79,7 +79,7 @@ class MetricsEndpoint:
         service.start()
 
         def protocol() -> Any:
-            return Connection(service)
+            return Http1Connection(service)
 
         for sock in self._sockets:
             sock.listen(config.backlog)

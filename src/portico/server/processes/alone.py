@@ -18,18 +18,25 @@ from portico.server.processes.notify import Notifier
 from portico.server.processes.pidfile import PidFile
 from portico.server.processes.titles import set_title
 from portico.server.server import Server, load_app, loop_factory
+from portico.server.settling import ConfigError
 from portico.server.signals import AT_ONCE, STOPPING, caught
 
-REOPEN = getattr(signal, "SIGUSR1", None)
+REOPEN, RELOAD = getattr(signal, "SIGUSR1", None), getattr(signal, "SIGHUP", None)
 LOOK_S = 1.0
-HANDLED = (*STOPPING, REOPEN) if REOPEN is not None else STOPPING
 
 
 def run(config: Config, *, exits: bool = False) -> int:
     """Serve in a loop of its own until a signal asks to stop; return the exit status of the process.
 
     Where the process `exits` then, signals that come too late are ignored.
+
+    Raises:
+        ConfigError: the certificates cannot be used; nothing was opened.
     """
+    if config.tls:
+        from portico.server.tls.contexts import check_files
+
+        check_files(config)
     pid_file = PidFile(config.pid) if config.pid is not None else None
     try:
         if config.umask is not None:
@@ -40,6 +47,8 @@ def run(config: Config, *, exits: bool = False) -> int:
             pid_file.write()
         with asyncio.Runner(loop_factory=loop_factory(config.loop)) as runner:
             return runner.run(_main(config, exits))
+    except ConfigError:
+        raise
     except PorticoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return FAILED
@@ -63,6 +72,8 @@ async def _main(config: Config, exits: bool) -> int:
     def interrupt(number: int) -> None:
         if number == REOPEN:
             server.reopen_logs()
+        elif number == RELOAD:
+            server.reload_certificates()
         elif starting.done():
             metrics.set_state("draining")
             notifier.stopping()
@@ -72,7 +83,8 @@ async def _main(config: Config, exits: bool) -> int:
             starting.cancel()
 
     # A program that serves for a while may have a use of its own for SIGUSR1.
-    with caught(asyncio.get_running_loop(), interrupt, HANDLED if exits else STOPPING, restore=not exits):
+    handled = (*STOPPING, *_for_operators(config)) if exits else STOPPING
+    with caught(asyncio.get_running_loop(), interrupt, handled, restore=not exits):
         try:
             await starting
         except asyncio.CancelledError:
@@ -97,6 +109,11 @@ async def _main(config: Config, exits: bool) -> int:
             await metrics.stop()
         logger.info("Finished server process [%d]", os.getpid())
     return 0
+
+
+def _for_operators(config: Config) -> list[signal.Signals]:
+    """Return the signals that do not stop; without certificates SIGHUP does, as a terminal means it that is closed."""
+    return [number for number in (REOPEN, RELOAD if config.tls else None) if number is not None]
 
 
 async def _tell_alive(notifier: Notifier) -> None:

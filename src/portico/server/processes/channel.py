@@ -6,6 +6,8 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from portico.server.listeners import Role
+
 try:
     import fcntl
 except ImportError:  # Windows, where there is no supervisor
@@ -23,18 +25,25 @@ class Launch:
 
     Args:
         config: The settings, by name.
-        sockets: Descriptors of the listening sockets.
+        sockets: Descriptors of the listening sockets, and what is served at each.
         board: Descriptor of the board, and `place` the worker's own on it.
         dump: Descriptor of the file for the stacks of a worker that hangs.
         number: The worker's number, from 1.
+        certificates: Descriptor of what the certificates are made of; -1 where there are none.
     """
 
     config: dict[str, Any]
-    sockets: tuple[int, ...]
+    sockets: dict[int, Role]
     board: int
     place: int
     dump: int
     number: int
+    certificates: int = -1
+
+    @property
+    def inherited(self) -> tuple[int, ...]:
+        """The descriptors that the process is started with."""
+        return tuple(fd for fd in (*self.sockets, self.board, self.dump, self.certificates) if fd >= 0)
 
 
 class Channel:

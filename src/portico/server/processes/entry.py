@@ -19,9 +19,8 @@ def main() -> None:
     sys.argv[:] = given["argv"]
     launch = pickle.loads(given["launch"])  # for which modules of ours are imported
     # Programs that the application starts must not keep the port, or have the supervisor wait for their end.
-    for descriptor in (channel.fileno(), launch.board, launch.dump, *launch.sockets):
-        if descriptor >= 0:
-            os.set_inheritable(descriptor, False)
+    for descriptor in (channel.fileno(), *launch.inherited):
+        os.set_inheritable(descriptor, False)
     if given["role"] == "template":
         from portico.server.processes.template import run as become_template
 

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -59,8 +59,7 @@ class Spawner:
 
     async def start(self, launch: Launch, ours: socket.socket, theirs: socket.socket) -> Process:
         """Start a worker."""
-        inherited = (*launch.sockets, launch.board, launch.dump)
-        return spawn("worker", launch, ours, theirs, inherited, self._identity)
+        return spawn("worker", launch, ours, theirs, self._identity)
 
     def poll(self) -> int | None:
         """There is none."""
@@ -120,7 +119,7 @@ class TemplateLauncher:
         launch = self._launch
         with theirs:
             try:
-                process = spawn("template", launch, ours, theirs, (*launch.sockets, launch.board), self._identity)
+                process = spawn("template", launch, ours, theirs, self._identity)
             except BaseException:
                 ours.close()
                 raise
@@ -134,7 +133,6 @@ def spawn(
     launch: Launch,
     ours: socket.socket,
     theirs: socket.socket,
-    inherited: Sequence[int],
     identity: Identity | None,
 ) -> "subprocess.Popen[bytes]":
     """Start `entry` in a new interpreter, with the flags of this one, and tell it what it has to know."""
@@ -146,7 +144,7 @@ def spawn(
     # A new process does not know yet what these mean to it, and would end.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_OVER)
     try:
-        process = subprocess.Popen(command, pass_fds=(theirs.fileno(), *inherited), **account)
+        process = subprocess.Popen(command, pass_fds=(theirs.fileno(), *launch.inherited), **account)
     except OSError as error:
         raise LaunchError(f"no process can be started: {error}") from None
     finally:

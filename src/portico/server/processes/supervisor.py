@@ -12,18 +12,20 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from portico.asgi import PorticoError
-from portico.server.config import Config, ConfigError
+from portico.server.config import SETTINGS, TLS, Config
 from portico.server.listeners import (
     Listener,
+    announce,
     claim_files,
     close_listeners,
     close_unclaimed,
     describe,
     descriptors,
     open_listeners,
+    role_of,
 )
 from portico.server.logs import configure, give_files, logger, reopen
 from portico.server.metrics.board import Board, anonymous_file
@@ -40,7 +42,11 @@ from portico.server.processes.seats import Seat
 from portico.server.processes.titles import set_title
 from portico.server.processes.upgrade import Successor, predecessor
 from portico.server.reload import watch
+from portico.server.settling import ConfigError
 from portico.server.signals import AT_ONCE, STOPPING, caught
+
+if TYPE_CHECKING:
+    from portico.server.tls.handover import SharedCertificates
 
 TICK_S = 1.0
 AT_ONCE_S = 3.0
@@ -50,8 +56,8 @@ FAULT = "The supervisor has met a fault of its own, and goes on"
 EXTRA_S = 5.0  # beyond what a worker allows itself, before it is killed
 # What another supervisor would have to do: reading the settings again changes nothing of it.
 FIXED = (
-    "host", "port", "bind", "uds", "uds_permissions", "fd", "reuse_port", "backlog", "user", "group", "umask", "pid",
-    "name", "preload", "supervise", "metrics",
+    "host", "port", "bind", "uds", "uds_permissions", "fd", "insecure_bind", "redirect_http", "reuse_port", "backlog",
+    "user", "group", "umask", "pid", "name", "preload", "supervise", "metrics",
     "reload", "reload_dirs", "reload_includes", "reload_excludes", "reload_delay",
 )  # fmt: skip
 HANDLED = (*STOPPING, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGUSR1, signal.SIGUSR2)
@@ -68,10 +74,15 @@ def run(
             current directory.
         directory: Where the process was started.
         exits: The process ends then: signals that come too late are ignored.
+
+    Raises:
+        ConfigError: the certificates cannot be used; nothing was opened.
     """
     try:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             return runner.run(Supervisor(config, reread, directory or os.getcwd()).serve(exits))
+    except ConfigError:
+        raise
     except PorticoError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -87,6 +98,7 @@ class Supervisor:
         self._identity = identity(config)
         self._board = Board.create()
         self._census = Census(self._board)
+        self._certificates = _certificates(config, self._on_certificates)
         self._notifier = Notifier()
         self._predecessor = predecessor()
         self._successor: Successor | None = None
@@ -151,6 +163,8 @@ class Supervisor:
             if self._predecessor is None:
                 await endpoint.start()
         changes = watch(config) if config.reload else None
+        if self._certificates is not None:
+            self._certificates.start(asyncio.get_running_loop())
         background = [asyncio.create_task(self._tick())]
         if changes is not None:
             background.append(asyncio.create_task(self._reload_on(changes)))
@@ -173,6 +187,8 @@ class Supervisor:
             for child in self._children:
                 child.kill("the supervisor ends")
             self._launcher.retire()
+            if self._certificates is not None:
+                self._certificates.stop()
             if endpoint is not None:
                 await endpoint.stop()
 
@@ -193,7 +209,7 @@ class Supervisor:
             return self._status or FAILED
         self._goes_on.set()
         for sock in self._sockets:
-            logger.info("Portico running on %s (Press CTRL+C to quit)", describe(sock))
+            logger.info("%s", announce(sock, config))
         self._notifier.ready()
         if self._predecessor is not None:
             claim_files([*self._sockets, *self._metrics_sockets])
@@ -218,8 +234,9 @@ class Supervisor:
         return launcher
 
     def _launch(self, config: Config, *, number: int, place: int, dump: int) -> Launch:
-        sockets = tuple(sock.fileno() for sock in self._sockets)
-        return Launch(settings_of(config), sockets, self._board.fd, place, dump, number)
+        sockets = {sock.fileno(): role_of(sock, config) for sock in self._sockets}
+        certificates = -1 if self._certificates is None else self._certificates.fd
+        return Launch(settings_of(config), sockets, self._board.fd, place, dump, number, certificates)
 
     async def _start(self, number: int) -> Child:
         """Start a worker; raises PorticoError or OSError."""
@@ -293,6 +310,10 @@ class Supervisor:
         else:
             logger.error("Worker %d [%d] has died: it %s", child.number, child.pid, child.describe_end())
         self._census.count_restart(child.reason or "death")
+
+    def _on_certificates(self) -> None:
+        for child in self._children:
+            child.channel.say(certificates=True)
 
     def _reap(self) -> None:
         self._launchers = [each for each in self._launchers if each.poll() is None or each is self._launcher]
@@ -371,6 +392,7 @@ class Supervisor:
             self._notifier.reloading()
             logger.info("Reloading: %s", why)
             before = self.config, self._launcher
+            certificates = None if self._certificates is None else self._certificates.state
             replaced = 0
             with _directory_kept() as back:
                 try:
@@ -407,6 +429,8 @@ class Supervisor:
                 if self._launcher is not before[1]:
                     self._launcher.retire()
                 self.config, self._launcher = before
+                if self._certificates is not None and certificates is not None:
+                    self._certificates.restore(certificates)
                 if reread:
                     configure(self.config)
                 back()
@@ -417,11 +441,17 @@ class Supervisor:
         if self._reread is None:
             return
         now = self._reread()
-        kept = {name: getattr(self.config, name) for name in FIXED}
-        changed = [name for name in FIXED if getattr(now, name) != kept[name]]
+        fixed: tuple[str, ...] = FIXED
+        if now.tls != self.config.tls:
+            fixed += tuple(name for name, entry in SETTINGS.items() if entry.group == TLS and name not in FIXED)
+        kept = {name: getattr(self.config, name) for name in fixed}
+        changed = [name for name in fixed if getattr(now, name) != kept[name]]
         if changed:
             logger.warning("Changed, but not before the next start: %s", ", ".join(changed))
-        self.config = replace(now, app=now.app, **kept)
+        now = replace(now, app=now.app, **kept)
+        if self._certificates is not None:
+            self._certificates.follow(now)
+        self.config = now
         configure(self.config)
         self._give_files()
 
@@ -519,6 +549,14 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_report)
+
+
+def _certificates(config: Config, changed: Callable[[], None]) -> "SharedCertificates | None":
+    if not config.tls:
+        return None
+    from portico.server.tls.handover import SharedCertificates
+
+    return SharedCertificates(config, changed)
 
 
 def _surely(call: Callable[..., None], *arguments: Any) -> None:

@@ -34,7 +34,7 @@ def run(channel_socket: socket.socket, launch: Launch) -> NoReturn:
     """Import the application and fork workers until the supervisor wants no more; returns in none of the processes."""
     channel = Channel(channel_socket)
     pass_over()
-    config = Config(**launch.config)
+    config = Config.settled(launch.config)
     try:
         configure(config)
         set_title("template", config.name or str(config.app))

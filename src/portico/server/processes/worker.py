@@ -12,6 +12,7 @@ from portico.asgi import ASGIApp, PorticoError
 from portico.lifespan import LifespanError
 from portico.server.config import Config
 from portico.server.failures import explain, summarize
+from portico.server.listeners import listener_of
 from portico.server.logs import configure, logger, reopen
 from portico.server.metrics.board import Board
 from portico.server.processes.channel import FAILED, STARTUP_FAILED, Channel, Launch
@@ -37,7 +38,7 @@ def _run(channel: Channel, launch: Launch, app: ASGIApp | None) -> int:
     came = pass_over()
     # With the interpreter blocked in whatever it does, this still writes where every thread is.
     faulthandler.register(signal.SIGUSR2, file=launch.dump, all_threads=True)
-    config = Config(**launch.config)
+    config = Config.settled(launch.config)
     configure(config)
     if app is not None:
         reopen()  # what the template has opened, perhaps long ago
@@ -56,9 +57,14 @@ def _run(channel: Channel, launch: Launch, app: ASGIApp | None) -> int:
 
 async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp, came: set[int]) -> int:
     loop = asyncio.get_running_loop()
-    sockets = [socket.socket(fileno=fd) for fd in launch.sockets]
+    sockets = [listener_of(fd, role) for fd, role in launch.sockets.items()]
     board = Board(launch.board)
-    server = Server(config, sockets=sockets, cells=board.place(launch.place), board=board)
+    handed = None
+    if config.tls:
+        from portico.server.tls.handover import HandedCertificates
+
+        handed = HandedCertificates(config, launch.certificates)
+    server = Server(config, sockets=sockets, cells=board.place(launch.place), board=board, certificates=handed)
     logger.info("Started worker %d [%d]", launch.number, os.getpid())
     starting = asyncio.ensure_future(server.start(app))
 
@@ -76,6 +82,8 @@ async def _serve(channel: Channel, launch: Launch, config: Config, app: ASGIApp,
         for message in channel.take():
             if message.get("stop") and server.is_ready():
                 server.stop(delay=message["delay"])
+            elif message.get("certificates") and handed is not None:
+                handed.reload()
         if channel.ended:
             loop.remove_reader(channel)
             logger.warning("The supervisor has gone: worker %d [%d] stops", launch.number, os.getpid())

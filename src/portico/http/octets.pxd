@@ -1,0 +1,6 @@
+cimport cython
+
+cdef bint COMPILED
+
+@cython.locals(octets=cython.p_uchar, flagged=cython.p_uchar, at=Py_ssize_t, end=Py_ssize_t)
+cpdef bint has_any(bytes value, bytes flags) except -1

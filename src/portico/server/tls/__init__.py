@@ -1,0 +1,1 @@
+"""TLS: which certificates there are (`certificates`), and the transport that encrypts for the protocol above it."""

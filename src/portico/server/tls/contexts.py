@@ -1,0 +1,247 @@
+"""From the settings and what is in the files to contexts of OpenSSL, one for each certificate; or all the problems."""
+
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from portico.server.config import Config
+from portico.server.logs import logger
+from portico.server.settling import ConfigError
+from portico.server.tls.scope import cipher_numbers
+from portico.server.tls.x509 import Certificate, read_certificate
+
+# With forward secrecy and authenticated encryption. Those of TLS 1.3 all are, and always there.
+CIPHERS = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+CLIENTS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
+BEGIN, END, KEY = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", b"PRIVATE KEY-----"
+REASONS = {
+    "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
+    "KEY_TYPE_MISMATCH": "the key does not belong to the certificate",
+    "EE_KEY_TOO_SMALL": "the key is too short: make one of 2048 bits or more, or an elliptic one",
+    "CA_MD_TOO_WEAK": "it is signed in a way that is no longer safe",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in it",
+}
+Files = Mapping[str, bytes]
+
+
+class Context(ssl.SSLContext):
+    """A context that knows the certificate it shows, PEM, and the numbers of its cipher suites."""
+
+    certificate: str | None = None
+    cipher_numbers: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A certificate and its key: names of files, and the setting that has them."""
+
+    certificate: str
+    key: str
+    setting: str
+
+
+@dataclass
+class Contexts:
+    """A context for each certificate: the default, and by the names for which they are."""
+
+    default: ssl.SSLContext
+    exact: dict[str, ssl.SSLContext] = field(default_factory=dict)
+    wildcards: dict[str, ssl.SSLContext] = field(default_factory=dict)  # by what follows the `*.`
+    warnings: list[str] = field(default_factory=list)
+
+    def warn(self) -> None:
+        """Say in the log what is right as it is, and yet will not do."""
+        for warning in self.warnings:
+            logger.warning("%s", warning)
+
+    def add(self, context: ssl.SSLContext, names: tuple[str, ...]) -> None:
+        """Have the context chosen for the names that no other one has."""
+        for name in names:
+            if name.startswith("*."):
+                self.wildcards.setdefault(name[2:], context)
+            else:
+                self.exact.setdefault(name, context)
+
+
+def pairs(config: Config) -> list[Pair]:
+    """Return the certificates of the settings, the default first."""
+    found = []
+    if config.ssl_certfile is not None:
+        found.append(Pair(config.ssl_certfile, config.ssl_keyfile or config.ssl_certfile, "ssl_certfile"))
+    for text in config.ssl_sni:
+        certificate, _, key = text.partition(",")
+        found.append(Pair(certificate, key or certificate, "ssl_sni"))
+    return found
+
+
+def paths(config: Config) -> list[str]:
+    """Return the names of all files that the contexts are made of."""
+    files = [file for pair in pairs(config) for file in (pair.certificate, pair.key)]
+    if config.ssl_ca_certs is not None and config.ssl_cert_reqs != "none":
+        files.append(config.ssl_ca_certs)
+    if config.ssl_crl is not None:
+        files.append(config.ssl_crl)
+    return list(dict.fromkeys(files))
+
+
+def read_files(config: Config) -> dict[str, bytes]:
+    """Return what is in the files, by their names; raises ConfigError with all that cannot be read."""
+    files: dict[str, bytes] = {}
+    problems: list[str] = []
+    for path in paths(config):
+        try:
+            with open(path, "rb") as file:
+                files[path] = file.read()
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror or error}")
+    if problems:
+        raise ConfigError(problems)
+    return files
+
+
+def check_files(config: Config) -> None:
+    """See whether the files can be used; raises ConfigError."""
+    files = read_files(config)
+    if config.ssl_certfile is not None:
+        make_contexts(config, files)
+
+
+def make_contexts(config: Config, files: Files) -> Contexts:
+    """Return the contexts that the settings ask for, made of what the files have.
+
+    Raises:
+        ConfigError: with every problem of the files and of the settings that only OpenSSL can judge.
+    """
+    problems: list[str] = []
+    made: list[tuple[Context, Certificate]] = []
+    warnings: list[str] = []
+    for pair in pairs(config):
+        try:
+            context = _plain(config, files)
+            certificate = _load(context, pair, files, config.ssl_keyfile_password)
+        except _Problem as problem:
+            problems.append(str(problem))
+            continue
+        made.append((context, certificate))
+        warnings += _untimely(pair, certificate)
+    if problems or not made:
+        raise ConfigError(list(dict.fromkeys(problems)) or ["ssl_certfile: there is no certificate"])
+    contexts = Contexts(made[0][0], warnings=warnings)
+    for context, certificate in made:
+        contexts.add(context, certificate.names)
+    return contexts
+
+
+class _Problem(ValueError):
+    """What is wrong with a setting."""
+
+
+def _plain(config: Config, files: Files) -> Context:
+    """Return a context that has everything but its certificate."""
+    context = Context(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = VERSIONS[config.ssl_minimum_version]
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # a response cut short must be seen to be
+    if config.ssl_ciphers is None:
+        # All of them are good, and the client knows best which its processor has instructions for.
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    with _explained("ssl_ciphers", "none of these ciphers is known"):
+        context.set_ciphers(config.ssl_ciphers or CIPHERS)
+    context.set_alpn_protocols(["h2", "http/1.1"] if config.http2 else ["http/1.1"])
+    context.cipher_numbers = cipher_numbers(context)
+    context.verify_mode = CLIENTS[config.ssl_cert_reqs]
+    if context.verify_mode != ssl.CERT_NONE and config.ssl_ca_certs is not None:
+        with _explained(f"ssl_ca_certs: {config.ssl_ca_certs}"), named(files[config.ssl_ca_certs]) as name:
+            context.load_verify_locations(name)
+        if config.ssl_crl is not None:
+            with _explained(f"ssl_crl: {config.ssl_crl}"), named(files[config.ssl_crl]) as name:
+                context.load_verify_locations(name)
+            if not context.cert_store_stats()["crl"]:
+                raise _Problem(f"ssl_crl: {config.ssl_crl}: there is no list of revoked certificates in it")
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    return context
+
+
+def _load(context: Context, pair: Pair, files: Files, password: str | None) -> Certificate:
+    """Give the context its certificate and key; return what the certificate says."""
+    where = f"{pair.setting}: {pair.certificate}"
+    certificate = _first(files[pair.certificate], where)
+    key = files[pair.key]
+    if KEY not in key:
+        raise _Problem(f"{where}: there is no private key in {'it' if pair.key == pair.certificate else pair.key}")
+    unknown = ""
+    if _is_encrypted(key):
+        if password is None:
+            raise _Problem(f"{where}: the key in {pair.key} is encrypted: give ssl_keyfile_password")
+        unknown = f"the password does not open the key in {pair.key}"
+    with _explained(where, unknown), named(files[pair.certificate]) as chain_name, named(key) as key_name:
+        context.load_cert_chain(chain_name, key_name, password or "")
+    context.certificate = certificate
+    try:
+        return read_certificate(ssl.PEM_cert_to_DER_cert(certificate))
+    except ValueError as error:
+        raise _Problem(f"{where}: {error}") from None
+
+
+def _first(content: bytes, where: str) -> str:
+    """Return the first certificate of a PEM file: the server's own."""
+    text = content.decode("latin-1")
+    begin = text.find(BEGIN)
+    end = text.find(END, begin)
+    if begin < 0 or end < 0:
+        raise _Problem(f"{where}: there is no certificate in it, in the form PEM")
+    return text[begin : end + len(END)].replace("\r\n", "\n") + "\n"
+
+
+def _is_encrypted(key: bytes) -> bool:
+    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in key or b"Proc-Type: 4,ENCRYPTED" in key
+
+
+def _untimely(pair: Pair, certificate: Certificate) -> list[str]:
+    now = datetime.now(UTC)
+    if now > certificate.ends:
+        return [f"The certificate {pair.certificate} has expired, on {certificate.ends:%Y-%m-%d}"]
+    if now < certificate.begins:
+        return [f"The certificate {pair.certificate} is not valid before {certificate.begins:%Y-%m-%d %H:%M} UTC"]
+    return []
+
+
+@contextmanager
+def _explained(where: str, unknown: str = "") -> Iterator[None]:
+    """Say where it is that OpenSSL finds something wrong; it does not always know what."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = getattr(error, "reason", None) or ""
+        words = REASONS.get(reason) or unknown or reason.replace("_", " ").lower() or str(error.args[-1])
+        raise _Problem(f"{where}: {words}") from None
+    except OSError as error:
+        raise _Problem(f"{where}: {error.strerror or error}") from None
+
+
+@contextmanager
+def named(content: bytes) -> Iterator[str]:
+    """Yield the name of a file with the content, for as long as the block lasts: OpenSSL takes keys only from files."""
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
+        fd = os.memfd_create("portico-tls", os.MFD_CLOEXEC)
+        try:
+            os.write(fd, content)
+            yield f"/proc/self/fd/{fd}"
+        finally:
+            os.close(fd)
+        return
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="portico-") as directory:  # only we can look into it
+        name = os.path.join(directory, "file.pem")
+        with open(name, "wb") as file:
+            file.write(content)
+        yield name

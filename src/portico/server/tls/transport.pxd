@@ -1,0 +1,65 @@
+cimport cython
+
+from portico.server.service cimport Service
+
+cdef int HANDSHAKE, OPEN, FINISHING, ENDED, CLOSING, CLOSED
+cdef Py_ssize_t HEAD, MAX_RECORD, MAX_PLAINTEXT, SLICE, MAX_LINGER
+cdef int MAX_SILENT
+cdef double LINGER_S
+
+@cython.final
+cdef class Buffers:
+    cdef public object incoming, outgoing
+
+@cython.final
+cdef class SecureTransport:
+    cdef public Service service
+    cdef public Buffers buffers
+    cdef public object certificates, connect, transport, protocol, tls
+    cdef public bytearray partial
+    cdef public list queue
+    cdef public Py_ssize_t missing, queued, dropped
+    cdef public int phase, silent
+    cdef public bint collecting, paused, told, eof, half
+    cdef public long long slot
+    cdef public double deadline
+
+    cpdef connection_made(self, transport)
+    cpdef connection_lost(self, error)
+    @cython.locals(phase=cython.int, size=Py_ssize_t)
+    cpdef data_received(self, bytes data)
+    cpdef eof_received(self)
+    cpdef pause_writing(self)
+    cpdef resume_writing(self)
+    cdef _greet(self, bytes data)
+    cdef _open(self, tls)
+    cdef _refuse_plain(self)
+    cdef _fail(self, str what, error)
+    @cython.locals(
+        size=Py_ssize_t, given=Py_ssize_t, position=Py_ssize_t, start=Py_ssize_t, length=Py_ssize_t, octets=cython.p_uchar,
+        partial=bytearray,
+    )
+    cdef Py_ssize_t _feed(self, bytes data) except -1
+    @cython.locals(data=bytes, piece=bytes, more=list)
+    cdef bytes _decrypt(self, Py_ssize_t size)
+    cdef _deliver(self, bytes data)
+    cdef _end_reading(self)
+    @cython.locals(size=Py_ssize_t)
+    cpdef write(self, data)
+    cpdef writelines(self, parts)
+    cdef _send(self)
+    @cython.locals(queue=list, left=Py_ssize_t, size=Py_ssize_t)
+    cdef _encrypt(self)
+    cdef _pass_on(self)
+    cpdef can_write_eof(self)
+    cpdef write_eof(self)
+    cpdef close(self)
+    cpdef abort(self)
+    cdef _finish(self)
+    cpdef is_closing(self)
+    cpdef pause_reading(self)
+    cpdef resume_reading(self)
+    cpdef get_write_buffer_size(self)
+    cpdef bint is_idle(self)
+    cdef _set_deadline(self, double deadline)
+    cpdef check_deadline(self, double now)

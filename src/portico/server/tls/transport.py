@@ -1,0 +1,548 @@
+"""TLS below a connection: records in -> OpenSSL -> plaintext up; plaintext down -> OpenSSL -> records out.
+
+To the loop this is a protocol, to the connection above it a transport; the connection is made when the handshake has
+said which protocol it is for. OpenSSL never sees the socket: it reads from one memory BIO and writes to another, and is
+asked to read only when a whole record has come.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from portico.codec.http1.writer import error_response
+from portico.server.deadlines import NEVER
+from portico.server.service import Service, logger
+from portico.server.tls.hello import read_server_name
+from portico.server.tls.scope import tls_scope
+
+if TYPE_CHECKING:
+    from portico.server.tls.certificates import Certificates
+
+# FINISHING: what was written is still being sent, and nothing more is read. ENDED: our side is closed, what comes is
+# dropped until the peer closes.
+HANDSHAKE, OPEN, FINISHING, ENDED, CLOSING, CLOSED = range(6)
+
+HEAD = 5  # bytes before each record: type, version (2), length (2)
+MAX_RECORD = 16384 + 2048  # RFC 5246 §6.2.3; what is longer is OpenSSL's to refuse
+MAX_PLAINTEXT = 16384
+SLICE = 65536  # bytes encrypted at a time
+MAX_SILENT = 256  # records without data, such as updates of keys, that a connection may receive
+MAX_LINGER = 1 << 23  # bytes dropped after our side was closed
+LINGER_S = 5.0
+# Under its own name Cython would take `int` for the Python type, and refuse the C type that transport.pxd gives.
+Size = int
+PLAIN_HTTP = b"This port speaks TLS: use https://\n"
+
+
+class Buffers:
+    """The memory that OpenSSL reads from and writes to: one pair for all connections of a loop, empty between calls.
+
+    A pair for each connection would keep the size of the largest thing that ever went through it.
+    """
+
+    __slots__ = ("incoming", "outgoing")
+
+    def __init__(self) -> None:
+        self.incoming = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+
+
+class SecureTransport:
+    """A TLS connection.
+
+    Args:
+        service: What its connections share.
+        certificates: Whence the contexts come, anew for each handshake.
+        connect: Makes the protocol above, by the name that ALPN has chosen.
+        buffers: The loop's.
+    """
+
+    __slots__ = (
+        "buffers",
+        "certificates",
+        "collecting",
+        "connect",
+        "deadline",
+        "dropped",
+        "eof",
+        "half",
+        "missing",
+        "partial",
+        "paused",
+        "phase",
+        "protocol",
+        "queue",
+        "queued",
+        "service",
+        "silent",
+        "slot",
+        "tls",
+        "told",
+        "transport",
+    )
+
+    def __init__(
+        self, service: Service, certificates: "Certificates", connect: Callable[[str | None], Any], buffers: Buffers
+    ) -> None:
+        self.service = service
+        self.certificates = certificates
+        self.connect = connect
+        self.buffers = buffers
+        self.transport: Any = None  # the socket's
+        self.protocol: Any = None
+        self.tls: ssl.SSLObject | None = None
+        self.phase = HANDSHAKE
+        # Of a record that has not come whole: its bytes so far, and how many are missing, 0 while it cannot be known.
+        self.partial: bytearray | None = None
+        self.missing = 0
+        self.queue: list[Any] = []  # plaintext to be sent
+        self.queued = 0  # its bytes
+        self.collecting = False  # what is written now is encrypted together when the protocol returns
+        self.paused = False  # the socket takes no more at the moment
+        self.told = False  # the protocol has been told so
+        self.eof = False  # the peer has closed its side
+        self.half = False  # only our side is to be closed
+        self.silent = 0
+        self.dropped = 0
+        self.slot = -1
+        self.deadline = NEVER
+
+    # What the loop calls
+
+    def connection_made(self, transport: Any) -> None:
+        """A client has connected."""
+        service = self.service
+        self.transport = transport
+        limit = service.limit_connections
+        if limit and len(service.connections) >= limit and not service.shed():
+            # A handshake costs more than all that a limit is for.
+            logger.debug("refused a connection: there are %d already", len(service.connections))
+            self.phase = CLOSING
+            transport.abort()
+            return
+        service.connections.add(self)
+        self._set_deadline(service.now + service.timeout_handshake)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection has gone."""
+        service = self.service
+        self.phase = CLOSED
+        self.queue.clear()
+        self.queued = 0
+        service.connections.discard(self)
+        service.deadlines.forget(self)
+        protocol = self.protocol
+        self.protocol = None
+        if protocol is not None:
+            protocol.connection_lost(error)
+        elif service.stopping:
+            service.check_idle()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        phase = self.phase
+        if phase == OPEN and not self.eof:
+            size = self._feed(data)
+            if size:
+                self._deliver(self._decrypt(size))
+        elif phase == HANDSHAKE:
+            self._greet(data)
+        else:
+            self.dropped += len(data)
+            if self.dropped > MAX_LINGER:
+                self.abort()
+
+    def eof_received(self) -> bool:
+        """The peer has closed the socket's other side; True keeps ours open.
+
+        Without a close_notify before, something may have been cut off: requests say themselves whether they are whole
+        (RFC 9112 §9.8).
+        """
+        phase = self.phase
+        if phase == OPEN and not self.eof:
+            self._end_reading()
+        elif phase == ENDED:
+            if self.protocol is None:
+                return False
+            self._end_reading()
+        return self.phase in (OPEN, FINISHING, CLOSING) and self.transport is not None
+
+    def pause_writing(self) -> None:
+        """The socket's buffer is full."""
+        self.paused = True
+        if self.protocol is not None and not self.told:
+            self.told = True
+            self.protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """The socket's buffer has room again."""
+        self.paused = False
+        self._send()
+        if self.told and not self.paused:
+            self.told = False
+            if self.protocol is not None:
+                self.protocol.resume_writing()
+
+    # The handshake
+
+    def _greet(self, data: bytes) -> None:
+        """Go on with the handshake."""
+        if self.tls is None:
+            hello = data if self.partial is None else bytes(self.partial) + data
+            if hello[:1].isalpha():
+                self._refuse_plain()
+                return
+            context = self.certificates.context
+            if self.certificates.has_names:
+                name = read_server_name(hello)
+                if name is None:
+                    self.partial = bytearray(hello)
+                    return
+                context = self.certificates.context_for(name)
+            self.partial = None
+            data = hello
+            self.tls = context.wrap_bio(self.buffers.incoming, self.buffers.outgoing, server_side=True)
+        if not self._feed(data):
+            return
+        try:
+            self.tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._pass_on()
+            return
+        except (OSError, ValueError) as error:
+            self._fail("handshake", error)
+            return
+        self._open(self.tls)
+
+    def _open(self, tls: ssl.SSLObject) -> None:
+        """The handshake is complete."""
+        service = self.service
+        self._pass_on()
+        data = self._decrypt(self.buffers.incoming.pending)  # a request may have come with the last message
+        if self.phase != HANDSHAKE:
+            return
+        self.phase = OPEN
+        self.deadline = NEVER
+        service.deadlines.forget(self)
+        service.connections.discard(self)  # the protocol takes its place
+        protocol = self.protocol = self.connect(tls.selected_alpn_protocol())
+        self.collecting = True
+        protocol.connection_made(self)
+        if self.paused:
+            self.told = True
+            protocol.pause_writing()
+        self._deliver(data)
+
+    def _refuse_plain(self) -> None:
+        """Tell who speaks HTTP without TLS what is wrong, as far as can be."""
+        service = self.service
+        logger.debug("refused a request: 400 plain HTTP on a port of TLS")
+        service.meter.count_status("", 400)
+        self.partial = None
+        self.transport.write(error_response(400, service.defaults, b"", PLAIN_HTTP))
+        self.phase = ENDED
+        self._set_deadline(service.now + LINGER_S)
+        try:
+            self.transport.write_eof()
+        except OSError:
+            self.abort()
+
+    def _fail(self, what: str, error: object) -> None:
+        """The peer breaks TLS: send the alert, if any, and close."""
+        logger.debug("TLS %s failed: %s", what, error)
+        self.buffers.incoming.read()
+        self.queue.clear()
+        self.queued = 0
+        self._pass_on()
+        self.phase = CLOSING
+        self.transport.close()
+
+    # Reading
+
+    def _feed(self, data: bytes) -> Size:
+        """Give OpenSSL the records that are whole by now; return the number of their bytes."""
+        incoming = self.buffers.incoming
+        size = len(data)
+        given = position = 0
+        partial = self.partial
+        if partial is not None:
+            if self.missing > size:
+                partial += data
+                self.missing -= size
+                return 0
+            if self.missing:
+                position = self.missing
+                partial += data[:position]
+                incoming.write(partial)
+                given = len(partial)
+            else:  # not even its head was whole
+                data = bytes(partial) + data
+                size = len(data)
+            self.partial = None
+            self.missing = 0
+        start = position
+        octets = data
+        while size - position >= HEAD:
+            length = (octets[position + 3] << 8) | octets[position + 4]
+            if length > MAX_RECORD:
+                position = size
+            elif length > size - position - HEAD:
+                self.missing = position + HEAD + length - size
+                break
+            else:
+                position += HEAD + length
+        if position == size and not start:
+            incoming.write(data)
+        elif position > start:
+            incoming.write(memoryview(data)[start:position])
+        if position < size:
+            self.partial = bytearray(data[position:])
+        return given + position - start
+
+    def _decrypt(self, size: Size) -> bytes:
+        """Return what is in the records that OpenSSL has been given, of this size altogether."""
+        incoming = self.buffers.incoming
+        read = self.tls.read  # type: ignore[union-attr]
+        data = b""
+        more: list[bytes] | None = None
+        try:
+            while size:
+                piece = read(size if size < MAX_PLAINTEXT else MAX_PLAINTEXT)
+                if not data:
+                    data = piece
+                elif more is None:
+                    more = [data, piece]
+                else:
+                    more.append(piece)
+                if not piece:  # close_notify
+                    self.eof = True
+                    incoming.read()
+                    break
+                size = incoming.pending
+        except ssl.SSLWantReadError:  # the last record had no data
+            self.silent += 1
+            if self.silent > MAX_SILENT:
+                self._fail("connection", "too many records without data")
+        except OSError as error:
+            self._fail("connection", error)
+        return data if more is None else b"".join(more)
+
+    def _deliver(self, data: bytes) -> None:
+        """Hand plaintext to the protocol, then send what it has written."""
+        if self.phase != OPEN:
+            return
+        self.collecting = True
+        try:
+            if data:
+                self.protocol.data_received(data)
+            if self.eof and self.phase == OPEN:
+                self._end_reading()
+        finally:
+            self.collecting = False
+        self._send()
+
+    def _end_reading(self) -> None:
+        """The peer sends nothing more; what it has asked for may still be on its way to it."""
+        self.eof = True
+        if not self.protocol.eof_received():
+            self.close()
+
+    # Writing
+
+    def write(self, data: bytes) -> None:
+        """Send the data, which is not copied before it is encrypted."""
+        size = len(data)
+        if self.phase != OPEN or not size:
+            return
+        self.queue.append(data)
+        self.queued += size
+        if not self.collecting or self.queued > MAX_PLAINTEXT:
+            self._send()
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        """Send the pieces."""
+        if self.phase != OPEN:
+            return
+        for part in parts:
+            if part:
+                self.queue.append(part)
+                self.queued += len(part)
+        if not self.collecting or self.queued > MAX_PLAINTEXT:
+            self._send()
+
+    def _send(self) -> None:
+        """Encrypt and send what waits, as much as the socket takes."""
+        try:
+            while self.queued and not self.paused:
+                self._encrypt()
+                self._pass_on()
+        except OSError as error:
+            self._fail("connection", error)
+        if self.phase == FINISHING and not self.queued and not self.collecting:
+            self._finish()
+
+    def _encrypt(self) -> None:
+        """Encrypt what waits, or a slice of it."""
+        write = self.tls.write  # type: ignore[union-attr]
+        queue = self.queue
+        if self.queued <= MAX_PLAINTEXT:
+            data = queue[0] if len(queue) == 1 else b"".join(queue)
+            queue.clear()
+            self.queued = 0
+            write(data)
+            return
+        left = SLICE
+        while queue and left:
+            piece = queue[0]
+            size = len(piece)
+            if size > left:
+                view = memoryview(piece)
+                queue[0] = view[left:]
+                piece = view[:left]
+                size = left
+            else:
+                del queue[0]
+            left -= size
+            self.queued -= size
+            write(piece)
+
+    def _pass_on(self) -> None:
+        """Send what OpenSSL has written."""
+        outgoing = self.buffers.outgoing
+        if outgoing.pending:
+            self.transport.write(outgoing.read())
+
+    # Closing
+
+    def can_write_eof(self) -> bool:
+        """Tell that our side can be closed by itself."""
+        return True
+
+    def write_eof(self) -> None:
+        """Close our side once what was written has gone; what still comes is dropped."""
+        if self.phase == OPEN:
+            self.phase = FINISHING
+            self.half = True
+            if not self.collecting:
+                self._send()
+
+    def close(self) -> None:
+        """Close once what was written has gone."""
+        self.half = False
+        if self.phase == OPEN:
+            self.phase = FINISHING
+        if self.phase == FINISHING:
+            if not self.collecting:
+                self._send()
+        elif self.phase < CLOSING:
+            self.phase = CLOSING
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.phase != CLOSED:
+            self.phase = CLOSING
+            self.queue.clear()
+            self.queued = 0
+            self.transport.abort()
+
+    def _finish(self) -> None:
+        """Everything has been written: close our side (RFC 8446 §6.1), or both."""
+        try:
+            self.tls.unwrap()  # type: ignore[union-attr]
+        except OSError:  # that the peer has not closed yet is one
+            pass
+        self._pass_on()
+        if not self.half:
+            self.phase = CLOSING
+            self.transport.close()
+            return
+        self.phase = ENDED
+        try:
+            self.transport.write_eof()
+        except OSError:  # the peer has reset the connection, and the loop has not noticed yet
+            self.abort()
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing more can be written."""
+        return self.phase != OPEN or bool(self.transport.is_closing())
+
+    # The rest of what a transport can do
+
+    def pause_reading(self) -> None:
+        """Have the peer stop sending, after what is on its way."""
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        self.transport.resume_reading()
+
+    def get_write_buffer_size(self) -> int:
+        """Return how many bytes wait to be sent."""
+        size: int = self.transport.get_write_buffer_size()
+        return self.queued + size
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Set when the protocol is told to pause writing and to go on."""
+        self.transport.set_write_buffer_limits(high, low)
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Have another protocol take over; what comes next is for it."""
+        self.protocol = protocol
+
+    def get_protocol(self) -> Any:
+        """Return the protocol above."""
+        return self.protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Return what is known of the connection.
+
+        `tls` is for the scope of that name; `ssl_object`, `sslcontext`, `cipher`, `compression` and `peercert` are as
+        asyncio has them; the rest is the socket's.
+        """
+        tls = self.tls
+        if tls is None:
+            return self.transport.get_extra_info(name, default)
+        match name:
+            case "tls":
+                return tls_scope(tls)
+            case "ssl_object":
+                return tls
+            case "sslcontext":
+                return tls.context
+            case "cipher":
+                return tls.cipher()
+            case "compression":
+                return tls.compression()
+            case "peercert":
+                return tls.getpeercert()
+        return self.transport.get_extra_info(name, default)
+
+    # What the service calls
+
+    def is_idle(self) -> bool:
+        """Tell whether the connection can be closed without anybody losing something."""
+        if self.phase == HANDSHAKE:
+            return self.tls is None and self.partial is None
+        return self.protocol is not None and bool(self.protocol.is_idle())
+
+    def shutdown(self, due: float) -> None:
+        """The server stops: close now if nothing has come, and nothing is expected to come by `due`."""
+        if self.phase == HANDSHAKE:
+            if self.is_idle() and self.deadline <= due:
+                self.close()
+        elif self.protocol is not None:
+            self.protocol.shutdown(due)
+
+    def _set_deadline(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.service.deadlines.schedule(self, deadline)
+
+    def check_deadline(self, now: float) -> float:
+        """Act on a deadline that has passed; return the next one."""
+        if self.deadline <= now:
+            if self.phase == HANDSHAKE:
+                logger.debug("TLS handshake did not come in time")
+            self.deadline = NEVER
+            self.abort()
+        return self.deadline
