@@ -92,13 +92,13 @@ def page(browser: str) -> Iterator[Page]:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[str]:
+def chromium(profile: Path, *options: str) -> Iterator[str]:
     """Run a browser with a profile of its own for the block, and give the address of its DevTools."""
     command = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if command is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
     address: Future[str] = Future()
-    command_line = [command, *OPTIONS.split(), f"--user-data-dir={profile}"]
+    command_line = [command, *OPTIONS.split(), *options, f"--user-data-dir={profile}"]
     with subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True, errors="replace") as process:
         pump = threading.Thread(target=read, args=(process.stderr, address), daemon=True)
         pump.start()

@@ -47,7 +47,11 @@ class PorticoWorker(Worker):  # type: ignore[misc, unused-ignore]  # gunicorn ha
     def check_config(cls, cfg: Any, log: Any) -> None:
         """Refuse, before the first worker is forked, what cannot be served; warn of what has no effect."""
         try:
-            read_settings(_nothing, cfg, os.environ, cls.CONFIG_KWARGS)
+            config = read_settings(_nothing, cfg, os.environ, cls.CONFIG_KWARGS)
+            if config.tls:
+                from portico.server.tls.contexts import check_files
+
+                check_files(config)
         except ConfigError as error:
             raise RuntimeError(str(error)) from None
         for name, says in UNUSED.items():

@@ -198,7 +198,7 @@ def test_an_authority_of_mkcert_with_another_key_is_passed_over(tmp_path: Path) 
 
 
 def test_every_interface_is_reached_by_names_of_this_machine() -> None:
-    assert reachable_names(["127.0.0.1", "a.test"]) == ["127.0.0.1", "a.test"]
+    assert reachable_names(["127.0.0.1", "A.test"]) == ["127.0.0.1", "a.test"]
     assert reachable_names(["", "a.test"])[1].endswith(".local")
 
 

@@ -116,7 +116,7 @@ def test_a_file_can_be_named(nowhere: Path) -> None:
 
 @pytest.mark.parametrize(
     "args",
-    [("--http", "auto"), ("--ws", "auto"), ("--workers", "1"), ("--no-http2",), ("--limit-max-requests-jitter", "0")],
+    [("--http", "auto"), ("--ws", "auto"), ("--workers", "1"), ("--http2",), ("--limit-max-requests-jitter", "0")],
 )
 def test_what_changes_nothing_is_taken_in_silence(args: tuple[str, ...]) -> None:
     assert read("main:app", *args) == (Config("main:app"), [])
@@ -124,7 +124,7 @@ def test_what_changes_nothing_is_taken_in_silence(args: tuple[str, ...]) -> None
 
 @pytest.mark.parametrize(
     "args",
-    [("--http", "h11"), ("--http2",), ("--ws", "wsproto")],
+    [("--http", "h11"), ("--ws", "wsproto")],
 )
 def test_what_has_no_effect_warns(args: tuple[str, ...]) -> None:
     config, (warning,) = read("main:app", *args)
@@ -137,13 +137,6 @@ def test_the_head_size_of_h11_is_a_limit() -> None:
     assert config.limit_request_head == 999
     assert "--limit-request-head" in warning
     assert refused("main:app", "--h11-max-incomplete-event-size", "x")[0].startswith("--h11-max-incomplete-event-size:")
-
-
-@pytest.mark.parametrize("args", [("--ssl-keyfile", "a"), ("--ssl-certfile", "a")])
-def test_what_is_not_built_yet_is_refused(args: tuple[str, ...]) -> None:
-    (problem,) = refused("main:app", *args)
-    assert problem.startswith(f"{args[0]}: ")
-    assert problem.endswith("not built yet")
 
 
 def test_no_setting_hides_behind_an_option_of_uvicorn() -> None:

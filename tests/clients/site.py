@@ -42,6 +42,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await endless(receive, send)
     elif path == "/unread":
         await answer(send, b"not read", status=403)
+    elif path == "/slow":
+        print("slowly\n", end="", flush=True)
+        await asyncio.sleep(0.5)
+        await answer(send, b"slow")
     elif path == "/crash":
         raise RuntimeError("an application that fails")
     else:
@@ -69,11 +73,7 @@ async def seen(scope: Scope, receive: Receive) -> dict[str, Any]:
         "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]],
         "size": size,
         "sha256": body.hexdigest(),
-        "tls": {
-            "version": tls.get("tls_version"),
-            "cipher": tls.get("cipher_suite"),
-            "name": tls.get("client_cert_name"),
-        },
+        "tls": {name: tls.get(name) for name in ("tls_version", "cipher_suite", "client_cert_name")},
     }
 
 

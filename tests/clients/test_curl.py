@@ -144,17 +144,12 @@ def test_many_fields_come_back(ask: Any) -> None:
 
 def test_many_requests_share_one_connection(secure: Served) -> None:
     urls = [f"{secure.url}/bytes?{1000 + number}" for number in range(100)]
-    more = [
-        "--http2",
-        "--parallel",
-        "--parallel-max",
-        "50",
-        "--write-out",
-        "%{stderr}%{num_connects} %{size_download}\n",
-    ]
+    told = "%{num_connects} %{size_download}\n"
+    more = ["--http2", "--parallel", "--parallel-max", "50", "--write-out", told]
     outputs = [word for url in urls for word in (url, "--output", os.devnull)]
     done = run_curl(*more, *outputs)
-    lines = [tuple(map(int, line.split())) for line in done.stderr.decode().splitlines()]
+    assert done.returncode == 0, done.stderr.decode()
+    lines = [tuple(map(int, line.split())) for line in done.stdout.decode().splitlines()]
     assert sorted(size for _, size in lines) == list(range(1000, 1100))
     assert sum(connects for connects, _ in lines) == 1
 

@@ -13,7 +13,7 @@ from gunicorn.config import KNOWN_SETTINGS
 from tests.children import environment
 from tests.served import Served
 
-LISTENING = re.compile(r"Listening at: (http://[^ ,]+) \(")
+LISTENING = re.compile(r"Listening at: (https?://[^ ,]+) \(")
 WORKER = re.compile(r"Booting worker with pid: ([0-9]+)")
 READY = "Application startup complete"
 STOP_S = 20

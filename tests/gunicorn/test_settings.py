@@ -1,18 +1,22 @@
 """Where the settings of a worker under gunicorn come from: gunicorn's own, variables, and a worker class's."""
 
+import ssl
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from gunicorn.config import Config as GunicornConfig
+from tests.certificates import authority, local
 from tests.children import environment
 
 from portico.asgi import Receive, Scope, Send
 from portico.server.config import SETTINGS, Config
-from portico.server.gunicorn import MAPPED, OURS, UNUSED, read_settings
+from portico.server.gunicorn import MAPPED, MAPPED_IF_CHANGED, OURS, UNUSED, read_settings
 from portico.server.settling import ConfigError
+from portico.server.tls.certificates import Certificates
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -34,11 +38,11 @@ def problems(environment: Mapping[str, str] | None = None, own: Mapping[str, Any
 
 def test_the_tables_name_settings_that_exist() -> None:
     assert SETTINGS.keys() >= OURS
-    assert MAPPED.keys() <= OURS
+    assert MAPPED.keys() | MAPPED_IF_CHANGED.keys() <= OURS
     known = GunicornConfig().settings.keys()
     if "http2_cleartext" not in known:
         pytest.skip("this gunicorn is older than some of them")
-    assert {theirs for theirs, _ in MAPPED.values()} | UNUSED.keys() <= known
+    assert {theirs for theirs, _ in (MAPPED | MAPPED_IF_CHANGED).values()} | UNUSED.keys() <= known
 
 
 @pytest.mark.parametrize(
@@ -63,12 +67,50 @@ def test_the_tables_name_settings_that_exist() -> None:
         ("websocket_max_message_size", 5, "ws_max_size", 5),
         ("accesslog", "-", "access_log", True),
         ("access_log_format", "%(m)s", "access_log_format", "%(m)s"),
+        ("http_protocols", "h1", "http2", True),
+        ("http_protocols", "h2,h1", "http2", True),
+        ("http2_max_concurrent_streams", 5, "http2_max_concurrent_streams", 5),
+        ("http2_initial_window_size", 70000, "http2_initial_window_size", 70000),
+        ("http2_max_frame_size", 20000, "http2_max_frame_size", 20000),
     ],
 )
 def test_gunicorns_setting_is_taken(theirs: str, value: Any, name: str, ours: Any) -> None:
     if theirs not in GunicornConfig().settings:
         pytest.skip(f"this gunicorn has no {theirs}")
     assert getattr(read(**{theirs: value}), name) == ours
+
+
+def test_gunicorns_certificates_are_taken() -> None:
+    files = {"certfile": local().certfile, "keyfile": local().keyfile, "ca_certs": authority().file}
+    config = read(**files, cert_reqs=2, ciphers="ECDHE+AESGCM")
+    assert config == replace(
+        read(),
+        ssl_certfile=local().certfile,
+        ssl_keyfile=local().keyfile,
+        ssl_ca_certs=authority().file,
+        ssl_cert_reqs="required",
+        ssl_ciphers="ECDHE+AESGCM",
+    )
+    other = authority().issue("other")
+    variables = {"PORTICO_SSL_CERTFILE": other.certfile, "PORTICO_SSL_MINIMUM_VERSION": "1.3"}
+    assert read(variables, certfile=local().certfile).ssl_certfile == local().certfile
+    assert read(variables).ssl_certfile == other.certfile
+    assert read(variables).ssl_minimum_version == "1.3"
+
+
+def test_gunicorns_hook_makes_the_context() -> None:
+    def hook(config: Any, usual: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+        context = usual()
+        context.minimum_version = ssl.TLSVersion.TLSv1_3 if config.workers else ssl.TLSVersion.TLSv1_2
+        return context
+
+    config = read(certfile=local().certfile, keyfile=local().keyfile, ssl_context=hook)
+    assert Certificates(config).context.minimum_version == ssl.TLSVersion.TLSv1_3
+    assert not read(ssl_context=hook).tls
+
+
+def test_gunicorns_windows_are_taken_only_where_somebody_has_chosen_them() -> None:
+    assert read().http2_initial_window_size == SETTINGS["http2_initial_window_size"].default
 
 
 def test_gunicorns_defaults_are_taken() -> None:
@@ -105,9 +147,9 @@ def test_what_gunicorn_decides_is_no_setting_of_a_variable_or_a_class() -> None:
 
 
 def test_all_problems_are_found_at_once() -> None:
-    found = problems({"PORTICO_HEALTH": "up"}, {"ws": "wsproto"}, keyfile="key.pem", access_log_format="%(x)s")
+    found = problems({"PORTICO_HEALTH": "up"}, {"ws": "wsproto"}, certfile="no.pem", access_log_format="%(x)s")
     labels = sorted(problem.partition(": ")[0] for problem in found)
-    assert labels == ["CONFIG_KWARGS", "PORTICO_HEALTH", "access_log_format", "certfile, keyfile"]
+    assert labels == ["CONFIG_KWARGS", "PORTICO_HEALTH", "access_log_format", "certfile"]
 
 
 def test_the_proxy_protocol_is_refused() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.certificates import authority, local, trusting
 from tests.children import ROOT
 from tests.gunicorn.running import READY, WORKER, Gunicorn, fails, gunicorn
 from tests.live import Wire
@@ -412,3 +413,19 @@ def test_what_has_no_effect_is_warned_of() -> None:
     assert "worker_connections has no effect" in server.log
     assert "PORTICO_WORKERS has no effect under gunicorn" in server.log
     assert "statsd_host" not in server.log
+
+
+def test_certificates_of_gunicorns_settings_turn_tls_on() -> None:
+    options = ("--certfile", local().certfile, "--keyfile", local().keyfile)
+    with gunicorn(APP, *options, cwd=ROOT) as server, httpx.Client(trust_env=False, verify=trusting()) as client:
+        assert server.url.startswith("https://")
+        answer = client.get(f"https://localhost:{server.port}/pid")
+        assert (answer.status_code, int(answer.text)) == (200, server.pid())
+
+
+def test_a_key_that_does_not_fit_is_an_error_before_workers_are_forked() -> None:
+    other = authority().issue("other")
+    status, output = fails(APP, "--certfile", local().certfile, "--keyfile", other.keyfile, cwd=ROOT)
+    assert status == 1
+    assert "the key does not belong to the certificate" in output
+    assert "Booting worker" not in output

@@ -1,4 +1,4 @@
-"""What is served with TLS, without it and as a redirect, by real workers: alone, after a reload and after an upgrade."""
+"""What real workers serve with TLS, without it, and as a redirect: alone, after a reload and after an upgrade."""
 
 import signal
 from collections.abc import Iterator
@@ -47,6 +47,23 @@ def front(folder: Path, *options: str) -> Iterator[Front]:
         yield Front(server, unix)
 
 
+@contextmanager
+def upgraded(server: Supervised) -> Iterator[None]:
+    """Have another supervisor take over, and end it with all that it has started."""
+    server.send(signal.SIGUSR2)
+    fresh = psutil.Process(int(server.wait_for(r"Started the new supervisor \[(\d+)\]")[1]))
+    try:
+        server.wait_for(rf"The new supervisor \[{fresh.pid}\] serves: this one ends")
+        assert server.exit_status() == 0
+        yield
+        fresh.terminate()
+        wait_until(lambda: gone(fresh.pid), "the end of the new supervisor")
+    finally:
+        if not gone(fresh.pid):
+            for child in (*fresh.children(recursive=True), fresh):
+                child.kill()
+
+
 @pytest.mark.parametrize("options", [(), ("--preload",), ("--no-supervise",)], ids=["spawned", "forked", "alone"])
 def test_each_address_serves_what_it_is_there_for(tmp_path: Path, options: tuple[str, ...]) -> None:
     with front(tmp_path, *options) as found:
@@ -71,17 +88,23 @@ def test_a_reload_keeps_what_each_address_is_there_for(tmp_path: Path) -> None:
 def test_a_new_supervisor_takes_over_each_address_with_what_it_is_there_for(tmp_path: Path) -> None:
     with front(tmp_path) as found:
         before = found.server.worker()
-        found.server.send(signal.SIGUSR2)
-        fresh = psutil.Process(int(found.server.wait_for(r"Started the new supervisor \[(\d+)\]")[1]))
-        try:
-            found.server.wait_for(rf"The new supervisor \[{fresh.pid}\] serves: this one ends")
-            assert found.server.exit_status() == 0
+        with upgraded(found.server):
             found.server.another_than(before)
             found.check()
-            fresh.terminate()
-            wait_until(lambda: gone(fresh.pid), "the end of the new supervisor")
-            assert not found.unix.exists()
-        finally:
-            if not gone(fresh.pid):
-                for child in (*fresh.children(recursive=True), fresh):
-                    child.kill()
+        assert not found.unix.exists()
+
+
+def test_a_new_supervisor_serves_on_a_socket_what_its_own_settings_say(tmp_path: Path) -> None:
+    with started(tmp_path) as server:
+        server.client.base_url = server.wait_for(r"Portico running on (http://\S+)")[1]
+        before = server.worker()
+        lines = [f"{name} = '{value}'" for name, value in local().settings.items()]
+        (tmp_path / "portico.toml").write_text("\n".join(lines))
+        server.send(signal.SIGHUP)
+        server.wait_for("Changed, but not before the next start: ssl_certfile, ssl_keyfile")
+        server.wait_for("Reloaded")
+        assert server.another_than(before)
+        with upgraded(server):
+            address = str(server.client.base_url).replace("http://", "https://")
+            with httpx.Client(verify=trusting()) as client:
+                assert client.get(address).text.startswith("one ")

@@ -229,6 +229,7 @@ FRAMING: list[Case] = [
         )
     ],
     ("a length over 64 bits", length(b"99999999999999999999999"), {400, 413}),
+    ("a length over 63 bits", length(b"9999999999999999999"), {400, 413}),
     ("a length of 2**64 + 5", length(b"18446744073709551621"), {400, 413}),
     *[
         (f"Transfer-Encoding {b' | '.join(values).decode('latin-1')!r}", coding(*values), statuses)

@@ -76,7 +76,7 @@ def test_the_directory_of_challenges_has_to_be_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("settings", [{"uds": "/s"}, {"bind": ["unix:/s", "unix:/t"]}])
 def test_a_certificate_for_unix_sockets_alone_is_refused(settings: dict[str, Any]) -> None:
     found = problems(**settings, **local().settings)
-    assert found == ["TLS: unix sockets are served without it; give another address with bind"]
+    assert found == ["ssl_certfile: unix sockets are served without TLS; give another address with bind"]
     Config(app, bind=["unix:/s", "127.0.0.1:0"], **local().settings)
 
 

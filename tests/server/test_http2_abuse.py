@@ -17,6 +17,7 @@ from tests.frames import (
     NO_ERROR,
     PRIORITY,
     REFUSED_STREAM,
+    SETTINGS,
     block,
     data,
     frame,
@@ -218,8 +219,9 @@ def test_frames_that_ask_for_nothing_end_the_connection(
     """nginx CVE-2019-9511, -9512, -9513, -9515, -9518 and their like."""
     with Client(server.port) as client:
         expect(client, streams(101))
+        client.loose = repeated[3] == SETTINGS
         client.send(before)
-        client.flood(repeated, times=ATTEMPTS if len(repeated) < 1000 else 3000)
+        client.flood(repeated, times=ATTEMPTS if len(repeated) < 1000 else 1000)
         assert client.goodbye().code != NO_ERROR
     assert is_at_rest(tally)
 

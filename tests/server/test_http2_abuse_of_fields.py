@@ -262,10 +262,11 @@ def test_the_memory_of_requests_under_a_closed_window_is_bounded() -> None:
 
         def hold() -> None:
             with Client(server.port, {INITIAL_WINDOW_SIZE: 0}) as client:
-                block = GET + literal(b"bomb", b"x" * 3900, store=True)
+                asked = block(request(b"/bytes/100"))
+                bomb = literal(b"bomb", b"x" * 3900, store=True)
                 for _ in range(100):
-                    client.send(headers(client.open(), block, end=True))
-                    block = GET + indexed(NEWEST) * 7
+                    client.send(headers(client.open(), asked + bomb, end=True))
+                    bomb = indexed(NEWEST) * 7
                 client.until_true(lambda: all(each.reset is not None for each in client.streams.values()))
 
         assert peak(hold) < 4 * MEGABYTE

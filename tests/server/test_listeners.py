@@ -9,7 +9,15 @@ from typing import Any
 
 import pytest
 
-from portico.server.listeners import Bind, Listener, ListenError, Role, close_listeners, describe, open_listeners, parse_bind
+from portico.server.listeners import (
+    Bind,
+    ListenError,
+    Role,
+    close_listeners,
+    describe,
+    open_listeners,
+    parse_bind,
+)
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="unix sockets and inherited descriptors")
 

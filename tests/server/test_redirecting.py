@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.certificates import local
 from tests.live import Answer, Live, Wire, answers, finished, http_only, live, reply
@@ -96,6 +97,14 @@ def test_the_authority_of_an_absolute_target_counts_and_not_the_host_field(there
     server, port = there
     answer = ask(port, f"GET http://one.example:{port}/x HTTP/1.1", "Host: two.example")
     assert location(answer) == f"https://one.example:{server.port}/x"
+
+
+def test_a_request_of_http_2_without_tls_is_redirected_as_well(there: tuple[Live, int]) -> None:
+    server, port = there
+    with httpx.Client(http1=False, http2=True) as client:
+        answer = client.post(f"http://127.0.0.1:{port}/a?b", content=b"c")
+    assert (answer.http_version, answer.status_code) == ("HTTP/2", 308)
+    assert answer.headers["location"] == f"https://127.0.0.1:{server.port}/a?b"
 
 
 @pytest.mark.parametrize("path", ["//evil.example/a", "/@evil.example", "/\\evil.example", "/.evil.example", "/:1@x"])

@@ -108,6 +108,14 @@ def test_a_port_alone_redirects_from_the_host_where_that_is_no_bind(opened: Any)
     assert [sock.getsockname()[0] for sock in opened(config)] == ["127.0.0.3", "127.0.0.3"]
 
 
+def test_a_port_alone_redirects_everywhere_where_the_sockets_were_handed_over(opened: Any) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        config = settings(f"fd://{sock.fileno()}", redirect_http=str(port))
+        found = [each.getsockname()[0] for each in opened(config) if each.role == Role.REDIRECT]
+    assert "0.0.0.0" in found
+
+
 def test_an_address_to_redirect_from_is_that_and_no_other(opened: Any) -> None:
     port = free_port()
     config = settings("127.0.0.1:0", "127.0.0.2:0", redirect_http=f"127.0.0.2:{port}")

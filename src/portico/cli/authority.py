@@ -11,7 +11,7 @@ import shlex
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -125,10 +125,10 @@ def issue(authority: Authority, hosts: Iterable[str], folder: Path) -> Path:
     return file
 
 
-def reachable_names(hosts: Iterable[str]) -> list[str]:
+def reachable_names(hosts: Sequence[str]) -> list[str]:
     """Return the names under which others find the hosts: this machine's own where one is every interface."""
-    names = [host for host in hosts if host not in EVERY_INTERFACE]
-    if len(names) < len(list(hosts)):
+    names = [host.lower() for host in hosts if host not in EVERY_INTERFACE]
+    if len(names) < len(hosts):
         names.append(socket.gethostname().partition(".")[0].lower() + ".local")
         with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(ELSEWHERE)  # sends nothing

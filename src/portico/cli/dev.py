@@ -74,7 +74,7 @@ def _own_certificate(config: Config | None, said: dict[str, Any]) -> dict[str, s
         folder = data_directory() / "portico"
         authority = find_authority(folder)
         file = str(issue(authority, reachable_names(_hosts(config)), folder))
-    except (PorticoError, OSError) as error:
+    except (PorticoError, OSError, RuntimeError) as error:  # RuntimeError: of a user without a home
         click.echo(f"Error: --https: {error}", err=True)
         raise click.exceptions.Exit(WRONG_SETTINGS) from None
     click.echo(f"The certificate is from your own authority, {authority.file}", err=True)

@@ -138,32 +138,26 @@ def read_settings(said: Mapping[str, Any], beneath: Mapping[str, Given] | None =
     Raises:
         ConfigError: with the problems of all sources.
     """
-    given, warnings, problems = _on_command_line(said)
-    try:
-        # A copy: what an env_file sets is for the workers, which read it themselves, each time anew.
-        config = gather(given, dict(os.environ), said["config_file"], beneath=beneath)
-    except ConfigError as error:
-        raise ConfigError(problems + error.problems) from None
-    if problems:
-        raise ConfigError(problems)
-    return config, warnings
+    given, warnings = _on_command_line(said)
+    # A copy: what an env_file sets is for the workers, which read it themselves, each time anew.
+    return gather(given, dict(os.environ), said["config_file"], beneath=beneath), warnings
 
 
 def sources_of(said: Mapping[str, Any], beneath: Mapping[str, Given] | None = None) -> dict[str, Given]:
     """Return what the settings are made of, each with the label of its source; defaults are not among them."""
-    given, _, _ = _on_command_line(said)
+    given, _ = _on_command_line(said)
     return collect(given, dict(os.environ), said["config_file"], beneath=beneath)[0]
 
 
-def _on_command_line(said: Mapping[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
-    """Return the settings that the options give, warnings, and problems."""
+def _on_command_line(said: Mapping[str, Any]) -> tuple[dict[str, Given], list[str]]:
+    """Return the settings that the options give, and warnings."""
     said = dict(said)
-    given, warnings, problems = translate(said)
+    given, warnings = translate(said)
     for name, entry in SETTINGS.items():
         value = said[name]
         if value is not None and value != ():
             given[name] = Given(value, "APP" if name == "app" else flag(name, entry), is_text=isinstance(value, str))
-    return given, warnings, problems
+    return given, warnings
 
 
 run = Grouped("run", callback=_serve, params=parameters(), help=_serve.__doc__)

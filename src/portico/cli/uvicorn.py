@@ -1,8 +1,7 @@
 """Options of uvicorn, and one of gunicorn, that Portico takes so that a command line need not change, but that are no
 settings.
 
-Some have nothing left to decide and only warn; some name what is not built yet, and are refused rather than ignored
-where the user would otherwise believe to have it.
+They have nothing left to decide, and warn.
 """
 
 from dataclasses import dataclass
@@ -20,23 +19,16 @@ WS_IMPLEMENTATIONS = ("websockets", "websockets-sansio", "wsproto")  # values of
 
 @dataclass(frozen=True)
 class Foreign:
-    """An option, what is said about it, and whether it is refused; `harmless` values pass in silence."""
+    """An option and what is said about it; `harmless` values pass in silence."""
 
     says: str
-    refused: bool = False
     harmless: tuple[str, ...] = ()
-    switch: str = ""  # the flag that turns it off; "-" where there is none
-    many: bool = False
     short: tuple[str, ...] = ()
-
-
-def _not_built(what: str, **more: Any) -> Foreign:
-    return Foreign(f"{what} not built yet", refused=True, **more)
 
 
 FOREIGN = {
     "http": Foreign(ONE_PARSER, harmless=("auto", "httptools")),
-    "ssl_version": Foreign("use --ssl-minimum-version"),
+    "ssl_version": Foreign("use --ssl-minimum-version", harmless=("17",)),
     HEAD_SIZE: Foreign("the option is called --limit-request-head here"),
     "worker_class": Foreign("there is one kind of worker, for ASGI and WSGI", short=("-k",)),
 }
@@ -47,26 +39,22 @@ def _flag(name: str) -> str:
 
 
 def _option(name: str, foreign: Foreign) -> click.Option:
-    if foreign.switch:
-        off = f"/{foreign.switch}" if foreign.switch != "-" else ""
-        return click.Option([_flag(name) + off, name], is_flag=True, default=None, hidden=True)
-    return click.Option([_flag(name), *foreign.short, name], multiple=foreign.many, hidden=True)
+    return click.Option([_flag(name), *foreign.short, name], hidden=True)
 
 
 OPTIONS = [_option(name, foreign) for name, foreign in FOREIGN.items()]
 
 
-def translate(said: dict[str, Any]) -> tuple[dict[str, Given], list[str], list[str]]:
-    """Return the settings that follow from these options, warnings, and problems; replace a foreign value of --ws."""
+def translate(said: dict[str, Any]) -> tuple[dict[str, Given], list[str]]:
+    """Return the settings that follow from these options, and warnings; replace a foreign value of --ws."""
     warnings: list[str] = []
-    problems: list[str] = []
     for name, foreign in FOREIGN.items():
         value = said[name]
         if value and value not in foreign.harmless:
-            (problems if foreign.refused else warnings).append(f"{_flag(name)}: {foreign.says}")
+            warnings.append(f"{_flag(name)}: {foreign.says}")
     if said["ws"] in WS_IMPLEMENTATIONS:
         said["ws"] = "auto"
         warnings.append(f"--ws: {ONE_CODEC}")
     size = said[HEAD_SIZE]
     given = {"limit_request_head": Given(size, _flag(HEAD_SIZE), is_text=True)} if size is not None else {}
-    return given, warnings, problems
+    return given, warnings

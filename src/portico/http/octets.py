@@ -7,7 +7,7 @@ _VISIBLE = range(0x21, 0x7F)
 
 # One octet for each that there is: 1 where it does not belong there.
 NOT_IN_LOWER_NAME = bytes(octet not in _TOKEN for octet in range(256))
-NOT_IN_VALUE = bytes(octet not in _VISIBLE and octet < 0x80 and octet not in b" \t" for octet in range(256))
+CONTROL = bytes(octet not in _VISIBLE and octet < 0x80 and octet not in b" \t" for octet in range(256))
 NOT_IN_TARGET = bytes(octet not in _VISIBLE or octet == ord("#") for octet in range(256))
 
 
@@ -24,3 +24,16 @@ def has_any(value: bytes, flags: bytes) -> bool:
             return True
         at += 1
     return False
+
+
+def has_control(value: bytes) -> bool:
+    """Tell whether the value has a control character other than HTAB."""
+    if not COMPILED:
+        return 1 in value.translate(CONTROL)
+    octets = value
+    end = len(value)
+    found = 0
+    for at in range(end):  # to the end, which the compiler turns into vectors
+        octet = octets[at]
+        found |= ((octet < 0x20) & (octet != 0x09)) | (octet == 0x7F)
+    return found != 0

@@ -20,7 +20,7 @@ cdef class Waiter:
 cdef class Call:
     cdef public Service service
     cdef public dict scope
-    cdef public bint counted
+    cdef public bint counted, finished
     cdef public Waiter waiter
 
     cdef begin(self, Service service, dict scope)

@@ -118,13 +118,14 @@ class Waiter:
 class Call:
     """One call of the application; what its events and messages are is the subclass's."""
 
-    __slots__ = ("counted", "scope", "service", "waiter")
+    __slots__ = ("counted", "finished", "scope", "service", "waiter")
 
     def begin(self, service: Service, scope: dict[str, Any]) -> None:
         """Set what all calls have; subclasses call this, since `super().__init__` is a look-up and a Python call."""
         self.service = service
         self.scope = scope
         self.counted = False  # towards the limit of concurrent requests
+        self.finished = False  # the application has returned
         self.waiter: Waiter | None = None  # the first of those who wait; it is rare that there is another
 
     # The subclass's
@@ -159,6 +160,7 @@ class Call:
             coroutine = service.app(self.scope, self.receive, self.send)
             task = self._start_task(coroutine)
         except Exception as error:
+            self.finished = True
             self.release()
             self.ended(error)
             return
@@ -179,6 +181,7 @@ class Call:
 
     def on_done(self, task: Any) -> None:
         """The application has returned, raised or been cancelled."""
+        self.finished = True
         self.release()
         try:
             error = task.exception()

@@ -551,4 +551,4 @@ def settle(given: Mapping[str, Given]) -> tuple[dict[str, Any], list[str]]:
         except ValueError as error:
             problems.append(f"{one.label}: {error}")
     labels = {name: one.label for name, one in given.items()}
-    return values, problems + contradictions(DEFAULTS | values, labels)
+    return values, problems + contradictions(DEFAULTS | values, labels, given.keys() - values.keys())

@@ -3,9 +3,7 @@ from portico.server.scopes cimport Scopes
 from portico.server.service cimport Service
 from portico.server.stream cimport Stream
 
-cdef int IDLE, BUSY, DRAINING, UPGRADED, LINGERING, CLOSING, CLOSED
 cdef Py_ssize_t MAX_LINGER
-cdef double LINGER_S
 
 cdef class Connection(Stream):
     cdef public object transport

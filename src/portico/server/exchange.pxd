@@ -1,3 +1,4 @@
+cimport cython
 from cpython cimport time
 
 from portico.codec.events cimport Request
@@ -6,7 +7,7 @@ from portico.server.service cimport Service
 from portico.server.stream cimport Stream
 
 cdef int WAITING, HELD, STREAMING, TRAILERS, COMPLETE
-cdef Py_ssize_t MAX_QUEUED
+cdef Py_ssize_t MAX_QUEUED, SMALL_CHUNK
 cdef object READY
 
 cdef class Exchange(Call):
@@ -28,6 +29,7 @@ cdef class Exchange(Call):
     cdef _last_event(self, bytes body)
     cpdef bint is_untouched(self)
     cpdef bint is_complete(self)
+    @cython.locals(chunks=list)
     cpdef bint feed_body(self, bytes data)
     cpdef end_body(self, list trailers)
     cpdef hang_up(self)

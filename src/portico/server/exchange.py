@@ -23,6 +23,7 @@ EXPECTED = {
 KNOWN_MESSAGES = frozenset(
     "http.response." + name for name in ("start", "body", "trailers", "early_hint", "pathsend", "zerocopysend")
 )
+SMALL_CHUNK = 1024  # bytes
 MAX_QUEUED = 65536  # bytes of the body that wait for the application before reading pauses
 
 
@@ -171,7 +172,11 @@ class Exchange(Call):
 
     def feed_body(self, data: bytes) -> bool:
         """Take a piece of the body; return whether more should be read now."""
-        self.chunks.append(data)
+        chunks = self.chunks
+        if chunks and len(chunks[-1]) < SMALL_CHUNK:
+            chunks[-1] += data  # so that a body in crumbs costs no object for each
+        else:
+            chunks.append(data)
         self.queued += len(data)
         if self.waiter is not None:
             self.resume()

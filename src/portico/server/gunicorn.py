@@ -7,11 +7,13 @@ class.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from portico.server.config import HTTP, LIMITS, SETTINGS, WEBSOCKET, Config, settle
+from portico.server.config import HTTP, HTTP2, LIMITS, SETTINGS, TLS, WEBSOCKET, Config, settle
 from portico.server.settling import ConfigError, Given
 
 # Of ours, by the environment and by subclasses: nothing that is decided before a worker is there.
-OURS = {name for name, entry in SETTINGS.items() if entry.group in (HTTP, LIMITS, WEBSOCKET)} | {
+OURS = {name for name, entry in SETTINGS.items() if entry.group in (TLS, HTTP, HTTP2, LIMITS, WEBSOCKET)} - {
+    "insecure_bind", "redirect_http", "acme_webroot",
+} | {
     "access_log_format", "backlog", "debug", "health", "interface", "lifespan", "loop", "reset_contextvars",
     "root_path", "shutdown_delay", "threads", "timeout_worker_startup",
 }  # fmt: skip
@@ -47,14 +49,29 @@ MAPPED: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "forwarded_allow_ips": ("forwarded_allow_ips", _trusted),
     "ws_max_size": ("websocket_max_message_size", int),
     "access_log_format": ("access_log_format", str),
+    "ssl_certfile": ("certfile", lambda path: path),
+    "ssl_keyfile": ("keyfile", lambda path: path),
+    "ssl_ca_certs": ("ca_certs", lambda path: path),
+    "ssl_cert_reqs": ("cert_reqs", int),
+    "ssl_ciphers": ("ciphers", lambda ciphers: ciphers),
+}
+# Likewise, but only where it is not gunicorn's default.
+MAPPED_IF_CHANGED: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "http2": ("http_protocols", lambda protocols: "h2" in protocols),
+    "http2_max_concurrent_streams": ("http2_max_concurrent_streams", int),
+    "http2_initial_window_size": ("http2_initial_window_size", int),
+    "http2_max_frame_size": ("http2_max_frame_size", int),
 }
 UNUSED = {
     "pre_request": "is not called: middleware sees each request",
     "post_request": "is not called: middleware sees each request",
     "worker_connections": "has no effect: PORTICO_LIMIT_CONNECTIONS limits connections",
     "statsd_host": "gets no figures of requests from this worker",
-    "http_protocols": "has no effect: HTTP/1.1 is served",
-    "http2_cleartext": "has no effect: HTTP/1.1 is served",
+    "http2_cleartext": "has no effect: PORTICO_HTTP2_CLEARTEXT and PORTICO_HTTP2_UPGRADE decide",
+    "http2_max_header_list_size": "has no effect: limit_request_field_size bounds header sections",
+    "ssl_version": "has no effect: PORTICO_SSL_MINIMUM_VERSION decides",
+    "do_handshake_on_connect": "has no effect: the handshake does not block the worker",
+    "suppress_ragged_eofs": "has no effect: connections that are cut are nobody's error",
     "secure_scheme_headers": "has no effect: X-Forwarded-* and Forwarded of trusted proxies are read",
     "forwarder_headers": "has no effect: PORTICO_ROOT_PATH says where the application is mounted",
     "header_map": "has no effect: fields with _ stay apart from those with -",
@@ -78,9 +95,14 @@ def read_settings(app: Any, cfg: Any, environment: Mapping[str, str], own: Mappi
     for name, (theirs, read) in MAPPED.items():
         if theirs in cfg.settings and (name not in given or is_changed(cfg, theirs)):
             given[name] = Given(read(cfg.settings[theirs].get()), theirs)
+    for name, (theirs, read) in MAPPED_IF_CHANGED.items():
+        if is_changed(cfg, theirs):
+            given[name] = Given(read(cfg.settings[theirs].get()), theirs)
+    if cfg.is_ssl and is_changed(cfg, "ssl_context"):
+        given["ssl_context_factory"] = Given(lambda _, usual: cfg.ssl_context(cfg, usual), "ssl_context")
     for name in OURS:
         variable = f"PORTICO_{name.upper()}"
-        if variable in environment and not (name in MAPPED and is_changed(cfg, MAPPED[name][0])):
+        if variable in environment and not is_changed(cfg, (MAPPED | MAPPED_IF_CHANGED).get(name, ("", str))[0]):
             given[name] = Given(environment[variable], variable, is_text=True)
     for name, value in own.items():
         if name in OURS:
@@ -103,8 +125,6 @@ def read_settings(app: Any, cfg: Any, environment: Mapping[str, str], own: Mappi
 def _refused(cfg: Any) -> list[str]:
     """Return what is asked for and is not there, and that must not be passed over in silence."""
     problems = []
-    if cfg.is_ssl:
-        problems.append("certfile, keyfile: PorticoWorker serves no TLS yet; leave them out and let a proxy end TLS")
     if cfg.proxy_protocol not in (False, None, "off"):
         problems.append("proxy_protocol: PorticoWorker does not read the PROXY protocol yet; leave it out")
     if getattr(cfg, "protocol", "http") != "http":

@@ -21,6 +21,7 @@ cdef class Http1Connection(Connection):
     cpdef data_received(self, bytes data)
     cpdef eof_received(self)
     cdef bint _begins_http2(self) except -1
+    cdef bint _is_foreign(self) except -1
     cpdef advance(self)
     cdef bint _step(self) except -1
     cdef bint _body_done(self)

@@ -131,7 +131,8 @@ class Http1Connection(Connection):
         start = reader.buffer[reader.position : reader.position + len(PREFACE)]
         if not PREFACE.startswith(start):
             self.fresh = False
-        elif len(start) > 3:  # no method of HTTP/1 begins like this, with a space
+            return self._is_foreign()
+        if len(start) > 3:  # no method of HTTP/1 begins like this, with a space
             data = reader.rest()
             reader.close()
             successor = Http2Connection(self.service)
@@ -139,6 +140,15 @@ class Http1Connection(Connection):
             successor.feed(data)
             return True
         return False
+
+    def _is_foreign(self) -> bool:
+        """Tell whether the client names no protocol of ours; then close: no answer of HTTP/1 would be understood."""
+        reader = self.reader
+        words = reader.buffer[reader.position :].split(b"\r\n", 1)[0].split(b" ")
+        if len(words) != 3 or words[2].startswith(b"HTTP") or b"\r\n" not in reader.buffer:
+            return False
+        self.linger()
+        return True
 
     # Requests
 
@@ -202,15 +212,16 @@ class Http1Connection(Connection):
         exchange.run()
 
     def _upgrade_to_http2(self, request: Request) -> bool:
-        """Take `Upgrade: h2c` where it is right and has no body (RFC 7540 §3.2); else it is a request like any other."""
+        """Take `Upgrade: h2c` where it is right and without a body (RFC 7540 §3.2); return whether it was."""
         settings = [value for name, value in request.headers if name == b"http2-settings"]
-        if b"h2c" not in request.upgrades or not request.connection_upgrade or request.has_body or len(settings) != 1:
+        upgrades = request.upgrades or ()
+        if b"h2c" not in upgrades or not request.connection_upgrade or request.has_body or len(settings) != 1:
             return False
         try:
             payload = urlsafe_b64decode(settings[0] + b"=" * (-len(settings[0]) % 4))
         except ValueError:
             return False
-        if len(payload) % 6 or self.scopes.tls is not None:
+        if len(payload) % 6 or self.scopes is None or self.scopes.tls is not None:
             return False
         self.writer.start(101, [])
         self.put(self.writer.switch(b"h2c"))

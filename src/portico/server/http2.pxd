@@ -6,7 +6,8 @@ from portico.server.exchange cimport Exchange
 from portico.server.http2stream cimport Http2Stream
 from portico.server.service cimport Service
 
-cdef int BUSY, IDLE, LINGERING, REFUSED_STREAM
+cdef int BUSY, IDLE, LINGERING
+cdef Py_ssize_t MAX_UNREAD
 cdef double BARRIER_S, NEVER
 
 cdef class Http2Connection(Connection):
@@ -22,7 +23,6 @@ cdef class Http2Connection(Connection):
     cpdef serve_upgraded(self, Request request, bytes settings)
     cdef _refuse(self, StreamState state, Fault fault)
     cdef _take_reset(self, StreamState state)
-    cdef _end_all(self)
     cpdef schedule_flush(self)
     cpdef flush(self)
     cdef _look_on(self)

@@ -8,15 +8,16 @@ from typing import Any
 
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http2.events import Pong, Reset, Violation
-from portico.codec.http2.frames import REFUSED_STREAM
 from portico.codec.http2.multiplexer import Multiplexer
 from portico.codec.http2.streams import StreamState
+from portico.server.call import Call
 from portico.server.connection import BUSY, IDLE, LINGERING, Connection
 from portico.server.deadlines import NEVER
 from portico.server.http2stream import Http2Stream
 from portico.server.service import Service, logger
 
 BARRIER = b"last one"  # the PING whose answer says that the client knows of our first GOAWAY
+MAX_UNREAD = 262144  # bytes, of answers and acknowledgements that wait for a client, before we read no more of it
 BARRIER_S = 1.0  # for the client to answer it
 
 
@@ -31,7 +32,7 @@ class Http2Connection(Connection):
         self.acting = False  # on events: what is written waits for the end of it
         self.flush_due = False
         self.leaving = False  # the server stops: our first GOAWAY is out
-        self.left: list[Any] = []  # exchanges whose streams were reset while their applications were running
+        self.left: list[Call] = []  # whose streams were reset while their applications were running
         self.within_block = False
 
     # The transport's callbacks
@@ -86,13 +87,15 @@ class Http2Connection(Connection):
 
     def writable(self) -> None:
         self.multiplexer.full = False
+        if self.reading_paused:
+            self.resume_reading()
         self.flush()
 
     # Events
 
     def _act(self, event: object) -> None:
         multiplexer = self.multiplexer
-        state = multiplexer.stream
+        state: Any = multiplexer.stream
         if type(event) is Request:
             self._begin(state, event)
         elif type(event) is Data:
@@ -108,15 +111,14 @@ class Http2Connection(Connection):
                 multiplexer.go_away(True)
         elif type(event) is Violation:
             logger.debug("closed an HTTP/2 connection: %d %s", event.code, event.reason)
-            self._end_all()
 
     def _begin(self, state: StreamState, request: Request) -> None:
         stream = Http2Stream(self, state)
         state.owner = stream
         if self.left and len(self.left) + len(self.multiplexer.streams) > self.multiplexer.bounds.streams:
-            self.left = [exchange for exchange in self.left if exchange.counted]
+            self.left = [call for call in self.left if not call.finished]
             if len(self.left) + len(self.multiplexer.streams) > self.multiplexer.bounds.streams:
-                self.multiplexer.reset(state, REFUSED_STREAM)
+                self.multiplexer.turn_away(state)
                 return
         if self.phase == IDLE:
             self.phase = BUSY
@@ -143,16 +145,10 @@ class Http2Connection(Connection):
         stream = state.owner
         if stream is None:
             return
-        exchange = stream.exchange
+        call = stream.exchange if stream.session is None else stream.session
         stream.disconnect()
-        if exchange is not None and exchange.counted:
-            self.left.append(exchange)
-
-    def _end_all(self) -> None:
-        for state in list(self.multiplexer.streams.values()):
-            state.closed = True
-            state.owner.disconnect()
-        self.multiplexer.streams.clear()
+        if call is not None and not call.finished:
+            self.left.append(call)
 
     # Writing
 
@@ -168,7 +164,6 @@ class Http2Connection(Connection):
         if self.transport is None or self.phase >= LINGERING:
             return
         multiplexer = self.multiplexer
-        multiplexer.settle()
         while True:
             if multiplexer.ready and not self.paused:
                 multiplexer.pump()
@@ -189,8 +184,11 @@ class Http2Connection(Connection):
         multiplexer = self.multiplexer
         service = self.service
         if multiplexer.violation is not None:
+            self.lost()
             self.linger()
             return
+        if self.paused and not self.reading_paused and self.transport.get_write_buffer_size() > MAX_UNREAD:
+            self.pause_reading()
         if multiplexer.streams:
             if multiplexer.block_stream:
                 self._time_block()

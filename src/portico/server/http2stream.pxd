@@ -3,12 +3,14 @@ from portico.codec.http2.messages cimport ResponseFields, length_field
 from portico.codec.http2.multiplexer cimport Multiplexer
 from portico.codec.http2.streams cimport StreamState
 from portico.server.exchange cimport Exchange
+from portico.server.scopes cimport Scopes
 from portico.server.session cimport Session
 from portico.server.stream cimport Stream
 
 cdef int CANCEL, INTERNAL_ERROR, NO_ERROR
-cdef Py_ssize_t HIGH_WATER, PIECE
+cdef Py_ssize_t HIGH_WATER, MAX_DRAIN, PIECE
 cdef double LINGER_S, NEVER
+cdef Request NO_REQUEST
 
 cdef class Http2Stream(Stream):
     cdef public object connection
@@ -21,11 +23,12 @@ cdef class Http2Stream(Stream):
     cdef public list fields, early
     cdef public long long content_length
     cdef public bint head_request, continue_due, reading_paused
-    cdef public Py_ssize_t held, unsent
+    cdef public Py_ssize_t dropped, held, unsent
 
     cpdef begin(self, Request request)
-    cdef _begin_session(self, Request request)
+    cdef _begin_session(self, Request request, Scopes scopes)
     cpdef take_data(self, bytes data)
+    cdef _drop(self, Py_ssize_t size)
     cpdef take_end(self, list trailers)
     cpdef hang_up(self)
     cpdef disconnect(self)
@@ -37,3 +40,5 @@ cdef class Http2Stream(Stream):
     cdef _watch_writing(self)
     cpdef relieve(self)
     cdef _await_nothing(self)
+    cdef _rest(self)
+    cdef _ended(self)

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from portico.asgi import PorticoError
 from portico.codec.events import Fault, Request
-from portico.codec.http2.frames import CANCEL, INTERNAL_ERROR
+from portico.codec.http2.frames import CANCEL, INTERNAL_ERROR, NO_ERROR
 from portico.codec.http2.messages import CONNECTION_SPECIFIC, ResponseFields, length_field
 from portico.codec.http2.streams import StreamState
 from portico.codec.websocket.handshake import read_extended_connect
 from portico.http.status import forbids_body
 from portico.server.deadlines import NEVER
 from portico.server.exchange import Exchange
+from portico.server.scopes import Scopes
 from portico.server.service import logger
 from portico.server.session import Session
 from portico.server.stream import Stream
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 65536  # bytes that wait in the stream before the application has to
 PIECE = 1 << 16  # bytes of a file that are read at a time
-LINGER_S = 5.0  # for the client to end a WebSocket's stream after us
+NO_REQUEST = Request()  # of a stream whose request is at fault
+LINGER_S = 1.0  # for the client to end its side of the stream after us
+MAX_DRAIN = 65536  # bytes of an unread body that may still come then
 PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
@@ -32,6 +35,7 @@ class Http2Stream(Stream):
         "connection",
         "content_length",
         "continue_due",
+        "dropped",
         "early",
         "exchange",
         "fields",
@@ -51,7 +55,7 @@ class Http2Stream(Stream):
         self.connection = connection
         self.multiplexer = connection.multiplexer
         self.state = state
-        self.request: Request | None = None
+        self.request = NO_REQUEST
         self.exchange: Exchange | None = None
         self.session: Session | None = None
         self.status = 0
@@ -59,6 +63,7 @@ class Http2Stream(Stream):
         self.content_length = -1
         self.head_request = False
         self.continue_due = False
+        self.dropped = 0  # bytes of the body that nobody wants
         self.early: list[bytes] = []  # of a WebSocket whose handshake is not over
         self.reading_paused = False
         self.held = 0  # bytes that have come while reading was paused
@@ -76,14 +81,15 @@ class Http2Stream(Stream):
             self._answer(503, "Service Unavailable", [(b"retry-after", b"1")])
             return
         scopes = self.connection.scopes
+        assert scopes is not None
         if request.protocol:
-            self._begin_session(request)
+            self._begin_session(request, scopes)
             return
         exchange = Exchange(self, service, request, scopes.http(request))
         self.exchange = exchange
         exchange.run()
 
-    def _begin_session(self, request: Request) -> None:
+    def _begin_session(self, request: Request, scopes: Scopes) -> None:
         """Take the opening handshake of a WebSocket (RFC 8441 §5)."""
         service = self.service
         if request.protocol != b"websocket" or not service.websockets:
@@ -96,7 +102,7 @@ class Http2Stream(Stream):
             self.refuse(fault)
             return
         offer = fault
-        session = Session(self, service, request, self.connection.scopes.websocket(request, offer.subprotocols), offer)
+        session = Session(self, service, request, scopes.websocket(request, offer.subprotocols), offer)
         self.session = session
         self.exchange = session.handshake
         session.run()
@@ -114,14 +120,24 @@ class Http2Stream(Stream):
             return
         exchange = self.exchange
         if exchange is None or exchange.body_done:
-            self.multiplexer.use(self.state, len(data))
+            self._drop(len(data))
             return
         exchange.feed_body(data)
         if self.deadline < NEVER and not exchange.body_done and exchange.waiter is None:
             self._await_nothing()
 
+    def _drop(self, size: int) -> None:
+        """Bear that the client goes on for a while, though it has its answer: a reset may have it miss that."""
+        self.dropped += size
+        self.multiplexer.discard(self.state, size)
+        if self.dropped > MAX_DRAIN and self.state.local_ended:
+            self.multiplexer.reset(self.state, NO_ERROR)
+
     def take_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The client has ended its side."""
+        if self.state.closed:
+            self._rest()
+            return
         self._await_nothing()
         session = self.session
         if session is not None:
@@ -189,6 +205,7 @@ class Http2Stream(Stream):
         multiplexer.send_headers(self.state, status, fields, not body)
         if body:
             multiplexer.send_data(self.state, body, True)
+        self._ended()
         self.connection.schedule_flush()
 
     # What the exchange calls
@@ -284,8 +301,7 @@ class Http2Stream(Stream):
 
     def end_response(self) -> None:
         self.exchange = None
-        if not self.state.queued:
-            self._await_nothing()
+        self._ended()
 
     def cut(self) -> None:
         exchange = self.exchange
@@ -337,9 +353,8 @@ class Http2Stream(Stream):
 
     def finish(self) -> None:
         self.multiplexer.send_data(self.state, b"", True)
+        self._ended()
         self.connection.schedule_flush()
-        if not self.state.closed:
-            self.set_deadline(self.service.now + LINGER_S)
 
     def abort(self) -> None:
         self.multiplexer.reset(self.state, CANCEL)
@@ -354,7 +369,10 @@ class Http2Stream(Stream):
         self.set_deadline(self.service.now + self.service.timeout_write)
 
     def relieve(self) -> None:
-        """Most of what was waiting has gone."""
+        """All that was waiting has gone, or most of it."""
+        if not self.state.queued:
+            self._await_nothing()
+            self._ended()
         self.paused = False
         self.wake_writers()
         if self.session is not None and self.exchange is None:
@@ -362,6 +380,20 @@ class Http2Stream(Stream):
 
     def _await_nothing(self) -> None:
         self.deadline = NEVER
+
+    def _rest(self) -> None:
+        """There is nothing to wait for any more: the clock need not know of the stream."""
+        if self.slot >= 0:
+            self.service.deadlines.forget(self)
+            self.deadline = self.scheduled = NEVER
+
+    def _ended(self) -> None:
+        """If our side of the stream has ended, wait for the client's, as long as that is worth while (§8.1)."""
+        state = self.state
+        if state.closed:
+            self._rest()
+        elif state.local_ended:
+            self.set_deadline(self.service.now + LINGER_S)
 
     def expire(self, now: float) -> None:
         state = self.state
@@ -377,5 +409,5 @@ class Http2Stream(Stream):
             self.connection.flush()
             return
         self.disconnect()
-        self.multiplexer.reset(state, CANCEL)
+        self.multiplexer.reset(state, NO_ERROR if state.local_ended else CANCEL)
         self.connection.flush()

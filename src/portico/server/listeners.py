@@ -247,13 +247,13 @@ def _binds(config: "Config", inherited: Mapping[str, Sequence[int]]) -> list[Bin
         binds = [Bind(config.host or None, config.port)]
     beside = [replace(parse_bind(text, config.host, config.port), role=Role.INSECURE) for text in config.insecure_bind]
     if config.redirect_http is not None:
-        beside += _redirecting(config.redirect_http, binds, config)
+        beside += _redirecting(config.redirect_http, binds)
     return binds + beside
 
 
-def _redirecting(text: str, binds: Sequence[Bind], config: "Config") -> list[Bind]:
-    """Return where to redirect: a port by itself is one of every host that clients are redirected to."""
-    bind = replace(parse_bind(text, config.host, HTTP_PORT), role=Role.REDIRECT)
+def _redirecting(text: str, binds: Sequence[Bind]) -> list[Bind]:
+    """Return where to redirect: a port by itself is that of the hosts that clients are redirected to."""
+    bind = replace(parse_bind(text, "", HTTP_PORT), role=Role.REDIRECT)
     if not text.isdigit():
         return [bind]
     ports = [each for each in binds if each.port is not None]

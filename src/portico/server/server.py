@@ -15,10 +15,10 @@ from portico.server.accepting import Acceptor, Neighbours
 from portico.server.access import AccessLog, logger_sink, open_sink
 from portico.server.config import Config
 from portico.server.connection import Connection
-from portico.server.http1 import Http1Connection
-from portico.server.http2 import Http2Connection
 from portico.server.deadlines import NEVER
 from portico.server.health import answering
+from portico.server.http1 import Http1Connection
+from portico.server.http2 import Http2Connection
 from portico.server.importer import adapt, load
 from portico.server.listeners import Role, announce, close_listeners, describe, open_listeners, ports_of, role_of
 from portico.server.logs import reopen, wants_colours

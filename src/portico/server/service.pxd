@@ -1,6 +1,6 @@
 from portico.codec.defaults cimport Defaults
 from portico.codec.events cimport Request
-from portico.codec.http2.multiplexer cimport Bounds
+from portico.codec.http2.bounds cimport Bounds
 from portico.codec.limits cimport Limits
 from portico.server.access cimport AccessLog
 from portico.server.metrics.meter cimport Meter

@@ -10,7 +10,7 @@ from typing import Any
 from portico.asgi import ASGIApp
 from portico.codec.defaults import Defaults
 from portico.codec.events import Request
-from portico.codec.http2.multiplexer import Bounds
+from portico.codec.http2.bounds import Bounds
 from portico.codec.limits import Limits
 from portico.http.dates import imf_fixdate
 from portico.server.access import AccessLog

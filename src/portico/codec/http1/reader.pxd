@@ -1,5 +1,6 @@
 from portico.codec.events cimport Data, End, Fault, Request
 from portico.codec.limits cimport Limits
+from portico.http.urls cimport decode_path, is_authority, is_target
 
 cdef int HEAD, LENGTH, CHUNKED, BROKEN
 cdef int PLAIN, HOST, CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, EXPECT, TE, FORWARDED, UPGRADE

@@ -9,6 +9,7 @@ import re
 import httptools
 
 from portico.codec.events import Data, End, Event, Fault, Request
+from portico.codec.fields import MAX_LENGTH_DIGITS
 from portico.codec.http1.chunked import ChunkedReader
 from portico.codec.limits import Limits
 from portico.http.headers import is_token, list_members
@@ -350,7 +351,7 @@ class RequestReader:
             self.state = CHUNKED
             request.has_body = True
         elif self.length is not None:
-            if not self.length.isdigit() or len(self.length) > 19:
+            if not self.length.isdigit() or len(self.length) > MAX_LENGTH_DIGITS:
                 return self._fail(400, "malformed Content-Length")
             length = int(self.length)
             request.content_length = length

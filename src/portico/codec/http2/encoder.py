@@ -17,7 +17,8 @@ CHANGING = (
 # Credentials: never kept, so that nobody can find them out by how well a guess compresses (§7.1.3).
 SECRET = b"authentication-info authorization cookie proxy-authorization set-cookie x-csrf-token".split()
 
-SPACE = 512  # octets that a connection keeps to write blocks in
+SPACE = 512  # octets that a connection has at first to write blocks in
+MAX_KEPT = 2048  # octets of room, and of the last block, that it keeps
 MARGIN = 16  # what any two integers need
 
 COMPILED = not __file__.endswith(".py")
@@ -60,25 +61,31 @@ class SentTable(DynamicTable):
         self.count += 1
 
     def _forget(self, count: int) -> None:
+        names = self.names
         number = self.count - len(self.entries)
         for field in self.entries[:count]:
             del self.numbers[field]
-            if self.names[field[0]] == number:
-                del self.names[field[0]]
+            if names[field[0]] == number:
+                del names[field[0]]
             number += 1
 
 
 class HeaderEncoder:
     """Encode the header blocks of one direction of a connection, which have to be sent in the order they were made."""
 
-    __slots__ = ("max_table_size", "position", "smallest", "space", "table")
+    __slots__ = ("block", "fields", "max_table_size", "position", "smallest", "space", "status", "table")
 
     def __init__(self, max_table_size: int = DEFAULT_SIZE) -> None:
         self.max_table_size = max_table_size  # ours; the peer may want less
         self.table = SentTable(min(max_table_size, DEFAULT_SIZE))
-        self.smallest = -1  # the least size since the last block, of which the next one has to tell; -1: it has not changed
+        # The least size since the last block, of which the next one has to tell; -1: it has not changed.
+        self.smallest = -1
         self.space = bytearray(SPACE)
         self.position = 0
+        # The last block, where it would be the same again; status and fields that it was made of.
+        self.block = b""
+        self.status = 0
+        self.fields: list[Field] | None = None
 
     def resize(self, size: int) -> None:
         """Take the peer's SETTINGS_HEADER_TABLE_SIZE: what it holds for us at most."""
@@ -86,20 +93,30 @@ class HeaderEncoder:
         if size == self.table.max_size:
             return
         self.table.resize(size)
+        self.fields = None
         self.smallest = size if self.smallest < 0 else min(size, self.smallest)
 
     def encode(self, status: int, fields: list[Field]) -> bytes:
         """Return the block of a response: its status and its fields, whose names are lower-case."""
+        if status == self.status and self.fields is not None and fields == self.fields:
+            return self.block
+        count = self.table.count if self.smallest < 0 else -1
         self.position = 0
         if self.smallest >= 0:
             self._write_size_updates()
-        octet = STATUSES.get(status)
-        if octet is not None:
-            self.space[self.position] = octet
+        octet = 0x88 if status == 200 else STATUSES.get(status, 0)
+        if octet:
+            target = self.space
+            target[self.position] = octet
             self.position += 1
         else:
             self._write_fields([(b":status", b"%d" % status)])
-        return self._write_fields(fields)
+        block = self._write_fields(fields)
+        if self.table.count == count and len(block) <= MAX_KEPT:
+            self.fields = fields[:]
+            self.status = status
+            self.block = block
+        return block
 
     def encode_fields(self, fields: list[Field]) -> bytes:
         """Return the block of fields without a status, as trailers are."""
@@ -118,30 +135,41 @@ class HeaderEncoder:
     def _write_fields(self, fields: list[Field]) -> bytes:
         """Write the fields and return the block so far."""
         table = self.table
+        entries = table.entries
         numbers = table.numbers
+        names = table.names
+        count = table.count
         target = self.space
         room = len(self.space) - MARGIN
         position = self.position
         for field in fields:
-            number = numbers.get(field)
+            name, value = field
+            number = names.get(name)
             if number is not None:
-                index = STATIC_LAST + table.count - number
-                if index < 0x7F and position < room:
-                    target[position] = 0x80 | index
-                    position += 1
-                    continue
-                self.position = position
-                self._reserve(0)
-                self._write_integer(0x80, 0x7F, index)
-            else:
+                index = count - number
+                sent = entries[len(entries) - index][1]
+                if sent != value:
+                    number = numbers.get(field)
+                    if number is not None:
+                        index = count - number
+            if number is None:
                 self.position = position
                 self._write_literal(field)
+                count = table.count
+            elif index + STATIC_LAST < 0x7F and position < room:
+                target[position] = 0x80 | (index + STATIC_LAST)
+                position += 1
+                continue
+            else:
+                self.position = position
+                self._reserve(0)
+                self._write_integer(0x80, 0x7F, index + STATIC_LAST)
             position = self.position
             target = self.space
             room = len(self.space) - MARGIN
         self.position = position
-        block = target[:position] if COMPILED else bytes(target[:position])
-        if room > 8 * SPACE:
+        block: bytes = target[:position] if COMPILED else bytes(target[:position])  # type: ignore[assignment]
+        if room > MAX_KEPT:
             self.space = bytearray(SPACE)
         return block
 
@@ -169,6 +197,7 @@ class HeaderEncoder:
         self._write_string(value)
         if kind == KEPT:
             table.keep(field)
+            self.fields = None
 
     def _write_string(self, string: bytes) -> None:
         """Write a string, in Huffman's code where that is shorter (§5.2)."""
@@ -179,7 +208,14 @@ class HeaderEncoder:
             return
         size = len(string)
         self._write_integer(0, 0x7F, size)
-        self.space[self.position : self.position + size] = string
+        if size < 64:
+            target = self.space
+            at = self.position
+            octets = string
+            for each in range(size):
+                target[at + each] = octets[each]
+        else:
+            self.space[self.position : self.position + size] = string
         self.position += size
 
     def _write_integer(self, kind: int, mask: int, value: int) -> None:

@@ -88,33 +88,32 @@ def decode(data: bytes, start: int, end: int, space: bytearray) -> bytes | None:
     window = 0  # whose last `bits` bits are still to be decoded
     bits = 0
     while True:
-        if bits < LONGEST:
-            while bits <= 48 and start < end:
-                window = (window << 8 | octets[start]) & WINDOW
-                start += 1
-                bits += 8
-        if bits >= SHORT:
+        while bits <= 48 and start < end:
+            window = (window << 8 | octets[start]) & WINDOW
+            start += 1
+            bits += 8
+        while bits >= SHORT:
             code = (window >> (bits - SHORT)) & 1023
-        else:
-            code = ((window << (SHORT - bits)) | (1023 >> bits)) & 1023
-        length = short_lengths[code]
-        if length:
-            if length > bits:
+            length = short_lengths[code]
+            if length == 0:
                 break
             target[written] = short_octets[code]
-        else:
-            if bits <= SHORT:
-                break
-            if bits >= LONGEST:
-                code = (window >> (bits - LONGEST)) & 0x3FFFFFFF
-            else:
-                code = ((window << (LONGEST - bits)) | (0x3FFFFFFF >> bits)) & 0x3FFFFFFF
+            written += 1
+            bits -= length
+        if bits < LONGEST and start < end:
+            continue
+        if bits >= LONGEST:
+            code = (window >> (bits - LONGEST)) & 0x3FFFFFFF
+        else:  # the last ones, with as much more padding as makes them a whole code
+            code = ((window << (LONGEST - bits)) | (0x3FFFFFFF >> bits)) & 0x3FFFFFFF
+        length = short_lengths[code >> (LONGEST - SHORT)]
+        if length == 0:
             length = SHORT + 1
             while length < LONGEST and code >= ENDS[length]:
                 length += 1
-            if length > bits or code >= ENDS[length]:  # cut short, or EOS, which MUST NOT be there (§5.2)
-                break
-            target[written] = order[(code >> (LONGEST - length)) - OFFSETS[length]]
+        if length > bits or code >= ENDS[length]:  # nothing but padding; or EOS, which MUST NOT be there (§5.2)
+            break
+        target[written] = order[(code >> (LONGEST - length)) - OFFSETS[length]]
         written += 1
         bits -= length
     # §5.2: padding is the beginning of EOS, and shorter than an octet.
@@ -123,7 +122,7 @@ def decode(data: bytes, start: int, end: int, space: bytearray) -> bytes | None:
     padding = (1 << bits) - 1
     if window & padding != padding:
         return None
-    return target[:written] if COMPILED else bytes(target[:written])
+    return target[:written] if COMPILED else bytes(target[:written])  # type: ignore[return-value]
 
 
 def encoded_size(data: bytes) -> int:

@@ -27,7 +27,7 @@ from portico.codec.http2.tables import STATIC
 from portico.codec.limits import Limits
 from portico.http.headers import FORBIDDEN_TRAILERS, is_token
 from portico.http.methods import METHODS
-from portico.http.octets import NOT_IN_LOWER_NAME, NOT_IN_TARGET, NOT_IN_VALUE, has_any
+from portico.http.octets import NOT_IN_LOWER_NAME, NOT_IN_TARGET, has_any, has_control
 from portico.http.urls import decode_path, is_authority
 
 Field = tuple[bytes, bytes]
@@ -72,7 +72,7 @@ _lengths: dict[int, Field] = {}
 
 
 def read_request(fields: list[Field], ended: bool, limits: Limits) -> Request | str | Fault:
-    """Return the request that a header block holds; where it has not `ended`, a body follows."""
+    """Return the request that a header block holds; where it has not `ended`, a body follows, or a tunnel."""
     method = scheme = authority = path = protocol = None
     count = 0
     for name, value in fields:
@@ -101,15 +101,18 @@ def read_request(fields: list[Field], ended: bool, limits: Limits) -> Request | 
     if protocol is None:
         refusal = _read_method(request, method, scheme, path)
     else:
-        refusal = _read_protocol(request, method, protocol)
-    if refusal is None:
-        refusal = _read_target(request, scheme, path, limits)
+        refusal = _read_protocol(request, method, protocol, ended)
+    if protocol is not None or method != b"CONNECT":
+        refusal = _worse(refusal, _read_target(request, scheme, path, limits))
     if type(refusal) is str:
         return refusal
-    trouble = _read_fields(request, fields[count:], scheme, authority, limits)
-    if type(trouble) is str or refusal is None:
-        refusal = trouble
+    refusal = _worse(refusal, _read_fields(request, fields[count:], scheme, authority, limits))
     return request if refusal is None else refusal
+
+
+def _worse(first: str | Fault | None, second: str | Fault | None) -> str | Fault | None:
+    """Return what is made of two refusals: a malformed request is reset, though it could be answered, too."""
+    return second if first is None or type(second) is str else first
 
 
 def _read_method(request: Request, method: bytes, scheme: bytes | None, path: bytes | None) -> str | Fault | None:
@@ -124,15 +127,19 @@ def _read_method(request: Request, method: bytes, scheme: bytes | None, path: by
     return Fault(501, "method is not implemented") if is_token(method) else "malformed :method"
 
 
-def _read_protocol(request: Request, method: bytes, protocol: bytes) -> str | Fault | None:
-    """Read an extended CONNECT (RFC 8441 §4)."""
+def _read_protocol(request: Request, method: bytes, protocol: bytes, ended: bool) -> str | Fault | None:
+    """Read an extended CONNECT (RFC 8441 §4): what follows is the tunnel's, and no body."""
     if method != b"CONNECT":
         return ":protocol without CONNECT"
     if not is_token(protocol):
         return "malformed :protocol"
     request.method = "CONNECT"
     request.protocol = protocol.lower()
-    return None if request.protocol == b"websocket" else Fault(501, "protocol is not implemented")
+    request.has_body = False
+    request.content_length = 0
+    if request.protocol != b"websocket":
+        return Fault(501, "protocol is not implemented")
+    return Fault(400, "a request that opens a WebSocket does not end its stream") if ended else None
 
 
 def _read_target(request: Request, scheme: bytes | None, path: bytes | None, limits: Limits) -> str | Fault | None:
@@ -146,7 +153,7 @@ def _read_target(request: Request, scheme: bytes | None, path: bytes | None, lim
     if not path or has_any(path, NOT_IN_TARGET):
         return "malformed :path"
     request.target = path
-    if path[0] != SLASH and (path != b"*" or request.method != "OPTIONS"):
+    if path[0] != SLASH and (path != b"*" or request.method != "OPTIONS"):  # RFC 9110 §7.1
         return "malformed :path"
     mark = path.find(b"?")
     if mark >= 0:
@@ -161,7 +168,7 @@ def _read_fields(
     request: Request, fields: list[Field], scheme: bytes | None, authority: bytes | None, limits: Limits
 ) -> str | Fault | None:
     """Check the fields that are no pseudo-header fields, and take note of those that steer the request."""
-    cookies = 0
+    cookies: list[bytes] = []
     length = host = fault = None
     for name, value in fields:
         kind = NAMES.get(name, UNKNOWN)
@@ -172,7 +179,7 @@ def _read_fields(
         if kind in (PLAIN, UNKNOWN):
             continue
         if kind == COOKIE:
-            cookies += 1
+            cookies.append(value)
         elif kind == FORWARDED:
             request.forwarded = True
         elif kind == PRIORITY:
@@ -195,8 +202,9 @@ def _read_fields(
             host = value
         else:
             return "pseudo-header field out of place" if kind == MISPLACED else "connection-specific field"
-    if cookies > 1:
-        fields = _join_cookies(fields)
+    if len(cookies) > 1:  # §8.2.3
+        fields = [field for field in fields if field[0] != b"cookie"]
+        fields.append((b"cookie", b"; ".join(cookies)))
     if authority is not None:
         if host is not None:
             if host != authority and _normal_host(host, scheme) != _normal_host(authority, scheme):  # §8.3.1
@@ -227,20 +235,7 @@ def _is_value(value: bytes) -> bool:
     first, last = value[0], value[-1]
     if first in (SPACE, TAB) or last in (SPACE, TAB):
         return False
-    return not has_any(value, NOT_IN_VALUE)
-
-
-def _join_cookies(fields: list[Field]) -> list[Field]:
-    """Return the fields with one Cookie in the place of several (§8.2.3)."""
-    crumbs = [value for name, value in fields if name == b"cookie"]
-    joined: list[Field] = []
-    for field in fields:
-        if field[0] != b"cookie":
-            joined.append(field)
-        elif crumbs:
-            joined.append((b"cookie", b"; ".join(crumbs)))
-            crumbs = []
-    return joined
+    return not has_control(value)
 
 
 def _normal_host(host: bytes, scheme: bytes | None) -> bytes:

@@ -2,6 +2,7 @@ cimport cython
 
 from portico.codec.events cimport Data, End, Fault, Request
 from portico.codec.http2.allowance cimport Allowance
+from portico.codec.http2.bounds cimport Bounds
 from portico.codec.http2.decoder cimport HeaderDecoder
 from portico.codec.http2.reading cimport FrameReader
 from portico.codec.http2.sending cimport Sender
@@ -15,11 +16,7 @@ cdef int ENDED, NEVER_OPENED, RESET_BY_PEER, RESET_BY_US
 cdef int COMPRESSION_ERROR, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, FRAME_SIZE_ERROR, NO_ERROR, PROTOCOL_ERROR
 cdef int REFUSED_STREAM, STREAM_CLOSED
 cdef long long CONNECTION_WINDOW, DEFAULT_WINDOW, MAX_WINDOW, MAX_STREAM_ID
-cdef int MAX_BLOCK_FRAMES, MAX_EARLY_PRIORITIES
-
-cdef class Bounds:
-    cdef public Limits limits
-    cdef public Py_ssize_t streams, window, frame_size
+cdef int MAX_BLOCK_FRAMES, BLOCK_EXCESS, MAX_SETTINGS, MAX_EARLY_PRIORITIES
 
 cdef class Multiplexer(Sender):
     cdef public Bounds bounds
@@ -31,7 +28,6 @@ cdef class Multiplexer(Sender):
     cdef public ClosedStreams closed
     cdef public StreamState stream
     cdef public object pending, violation
-    cdef public list unwanted
     cdef public bint going, began, acknowledged, depends_on_itself
     cdef public long long receive_window, credit
     cdef public unsigned int block_stream
@@ -58,12 +54,15 @@ cdef class Multiplexer(Sender):
     @cython.locals(size=Py_ssize_t, length=Py_ssize_t, stream=StreamState, ended=bint, limit=cython.longlong)
     cdef _read_data(self, int flags, unsigned int stream_id, Py_ssize_t start, Py_ssize_t end)
     @cython.locals(how=cython.int)
-    cdef _judge_late_data(self, unsigned int stream_id)
+    cdef _judge_late_data(self, unsigned int stream_id, Py_ssize_t size)
     cdef _end_request(self, StreamState stream, list trailers)
     @cython.locals(owed=cython.longlong)
     cpdef use(self, StreamState stream, Py_ssize_t size)
+    cpdef discard(self, StreamState stream, Py_ssize_t size)
     cdef _credit(self, Py_ssize_t size)
     cdef _read_settings(self, int flags, unsigned int stream_id, Py_ssize_t start, Py_ssize_t end)
+    @cython.locals(excess=cython.longlong, stream=StreamState)
+    cdef _narrow_windows(self)
     cpdef apply_settings(self, bytes payload)
     cpdef upgrade(self, bytes settings)
     @cython.locals(stream=StreamState)
@@ -80,8 +79,8 @@ cdef class Multiplexer(Sender):
     cdef _count_work(self)
     cdef _refuse(self, unsigned int stream_id, int code)
     cdef _reset_for_fault(self, StreamState stream, int code)
+    cpdef turn_away(self, StreamState stream)
     cpdef reset(self, StreamState stream, int code)
-    cpdef settle(self)
     cdef _close(self, StreamState stream, int how)
     cpdef go_away(self, bint last)
     cpdef ping(self, bytes data)

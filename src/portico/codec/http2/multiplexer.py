@@ -6,6 +6,7 @@ is answered here (RST_STREAM, GOAWAY); who serves the streams learns only that t
 
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http2.allowance import Allowance
+from portico.codec.http2.bounds import Bounds
 from portico.codec.http2.decoder import HeaderDecoder
 from portico.codec.http2.events import Pong, Reset, Violation
 from portico.codec.http2.frames import (
@@ -56,27 +57,16 @@ from portico.codec.http2.priority import read_priority
 from portico.codec.http2.reading import BAD_PREFACE, FRAME, TOO_LARGE, FrameReader
 from portico.codec.http2.sending import Sender
 from portico.codec.http2.streams import ENDED, NEVER_OPENED, RESET_BY_PEER, RESET_BY_US, ClosedStreams, StreamState
-from portico.codec.limits import Limits
 
 CONNECTION_WINDOW = 1 << 20  # bytes, of all bodies together that were not used yet
 MAX_BLOCK_FRAMES = 64  # of one header block
+BLOCK_EXCESS = 4  # times what a header section may have: so large a block is still read, and answered with 431
+MAX_SETTINGS = 32  # in one frame: each may have all streams looked at
 MAX_EARLY_PRIORITIES = 32  # of streams that are still to be opened
 RESETS, RESETS_PER_S = 1000.0, 33.0  # streams that end before their time
 FRAMES, FRAMES_PER_S = 1000.0, 200.0  # frames that ask for work and carry nothing
 
 Event = Request | Data | End | Fault | Reset | Violation | Pong
-
-
-class Bounds:
-    """What a client is allowed, as our SETTINGS say."""
-
-    __slots__ = ("frame_size", "limits", "streams", "window")
-
-    def __init__(self, limits: Limits, streams: int = 100, window: int = 262144, frame_size: int = 16384) -> None:
-        self.limits = limits
-        self.streams = streams  # open at a time
-        self.window = window  # bytes of a body that nobody has used yet
-        self.frame_size = frame_size  # bytes of a payload
 
 
 class Multiplexer(Sender):
@@ -104,7 +94,6 @@ class Multiplexer(Sender):
         "resets",
         "stream",
         "streams",
-        "unwanted",
         "violation",
     )
 
@@ -129,7 +118,6 @@ class Multiplexer(Sender):
         self.going = False  # our last GOAWAY is out: no more streams
         self.began = False  # the SETTINGS that the client begins with have come
         self.acknowledged = False  # our SETTINGS are in force
-        self.unwanted: list[StreamState] = []  # we have ended our side; the client has not
         self.early: dict[int, tuple[int, bool]] = {}
         # The window of the connection, and what is owed to it
         self.receive_window = max(CONNECTION_WINDOW, bounds.window)
@@ -276,7 +264,7 @@ class Multiplexer(Sender):
 
     def _check_block_size(self) -> Event | None:
         """Bound a header block before its end has come."""
-        if self.block_size > self.bounds.limits.head or self.block_frames > MAX_BLOCK_FRAMES:
+        if self.block_size > BLOCK_EXCESS * self.bounds.limits.head or self.block_frames > MAX_BLOCK_FRAMES:
             return self._fail(ENHANCE_YOUR_CALM, "header block is too large")
         return None
 
@@ -301,7 +289,7 @@ class Multiplexer(Sender):
             return self._refuse(stream_id, PROTOCOL_ERROR)
         too_large = self.decoder.size > limits.head
         request = Fault(431, "header section is too large") if too_large else read_request(fields, ended, limits)
-        if type(request) is str:
+        if isinstance(request, str):
             return self._refuse(stream_id, PROTOCOL_ERROR)
         window = self.bounds.window
         if window < DEFAULT_WINDOW and not self.acknowledged:
@@ -311,9 +299,10 @@ class Multiplexer(Sender):
         self.streams[stream_id] = stream
         self.stream = stream
         if type(request) is Request:
-            if not ended:
+            if request.protocol:
+                stream.tunnel = True
+            elif not ended:
                 stream.expected = request.content_length
-            stream.tunnel = request.protocol != b""
             self._set_priority(stream, request)
         return request
 
@@ -336,7 +325,7 @@ class Multiplexer(Sender):
             self.stream = stream
             return Fault(431, "trailer section is too large")
         trailers = read_trailers(fields)
-        if type(trailers) is str:
+        if isinstance(trailers, str):
             return self._reset_for_fault(stream, PROTOCOL_ERROR)
         return self._end_request(stream, trailers)
 
@@ -366,7 +355,7 @@ class Multiplexer(Sender):
         stream = self.streams.get(stream_id)
         if stream is None:
             self._credit(size)
-            return self._judge_late_data(stream_id)
+            return self._judge_late_data(stream_id, size)
         stream.receive_window -= size
         stream.unused += size
         if stream.remote_ended:
@@ -397,12 +386,12 @@ class Multiplexer(Sender):
             self.pending = event
         return data
 
-    def _judge_late_data(self, stream_id: int) -> Event | None:
+    def _judge_late_data(self, stream_id: int, size: int) -> Event | None:
         if stream_id > self.closed.last_id or not stream_id & 1:
             return self._fail(PROTOCOL_ERROR, "DATA on an idle stream")
         how = self.closed.how(stream_id)
         if how == RESET_BY_US or self.going:
-            return self._count_work()
+            return None if size else self._count_work()
         if how == NEVER_OPENED:
             return self._fail(PROTOCOL_ERROR, "DATA on a stream that was skipped")
         return self._refuse(stream_id, STREAM_CLOSED)
@@ -427,6 +416,11 @@ class Multiplexer(Sender):
                 stream.receive_window += owed
                 self.put(window_update_frame(stream.id, owed))
 
+    def discard(self, stream: StreamState, size: int) -> None:
+        """So many bytes of the body are not wanted, and no more of them: the stream's window stays as it is."""
+        stream.unused -= size
+        self._credit(size)
+
     def _credit(self, size: int) -> None:
         """Owe the connection's window so many bytes; pay once it is worth a frame."""
         self.credit += size
@@ -446,21 +440,35 @@ class Multiplexer(Sender):
                 return self._fail(PROTOCOL_ERROR, "the first frame must be SETTINGS")
             if size:
                 return self._fail(FRAME_SIZE_ERROR, "SETTINGS acknowledged with a payload")
-            self.acknowledged = True
+            if not self.acknowledged:
+                self.acknowledged = True
+                self._narrow_windows()
             return self._count_work()
         if size % 6:
             return self._fail(FRAME_SIZE_ERROR, "SETTINGS of a size that is no multiple of 6")
+        if size > 6 * MAX_SETTINGS:
+            return self._fail(ENHANCE_YOUR_CALM, "too many settings")
         self.began = True
         event = self.apply_settings(self.reader.buffer[start:end])
+        if event is not None:
+            return event
         self.put(SETTINGS_ACK)
-        return self._count_work() if event is None else event
+        return self._count_work()
+
+    def _narrow_windows(self) -> None:
+        """The client knows our window now: the streams that it opened with a wider one have ours too (§6.9.2)."""
+        excess = DEFAULT_WINDOW - self.bounds.window
+        if excess > 0:
+            for stream in self.streams.values():
+                stream.receive_window -= excess
+                self.use(stream, 0)
 
     def apply_settings(self, payload: bytes) -> Event | None:
         """Take the client's settings, one after the other (§6.5.3); also those of an upgrade from HTTP/1.1."""
         for key, value in read_settings(payload):
             if key == HEADER_TABLE_SIZE:
                 self.encoder.resize(value)
-            elif key == ENABLE_PUSH or key == ENABLE_CONNECT_PROTOCOL:
+            elif key in (ENABLE_PUSH, ENABLE_CONNECT_PROTOCOL):
                 if value > 1:
                     return self._fail(PROTOCOL_ERROR, "a setting that is 0 or 1 has another value")
             elif key == INITIAL_WINDOW_SIZE:
@@ -602,6 +610,10 @@ class Multiplexer(Sender):
         self.stream = stream
         return Reset(code)
 
+    def turn_away(self, stream: StreamState) -> None:
+        """Refuse a stream that nobody has the means to serve; the client may try again (§8.7)."""
+        self._reset_for_fault(stream, REFUSED_STREAM)
+
     def reset(self, stream: StreamState, code: int) -> None:
         """End a stream before its time, or tell the client that the rest of its request is not wanted (§8.1)."""
         if not stream.closed:
@@ -614,15 +626,6 @@ class Multiplexer(Sender):
         self.resets.earn(1.0)
         if stream.remote_ended:
             self._close(stream, ENDED)
-        elif not stream.tunnel:
-            self.unwanted.append(stream)
-
-    def settle(self) -> None:
-        """Ask those for no more who have their answer, though their request is not whole (§8.1)."""
-        if self.unwanted:
-            for stream in self.unwanted:
-                self.reset(stream, NO_ERROR)
-            self.unwanted = []
 
     def _close(self, stream: StreamState, how: int) -> None:
         stream.closed = True

@@ -1,6 +1,5 @@
 cimport cython
 
-cdef int NO_FRAME, FRAME, BAD_PREFACE, TOO_LARGE
 cdef Py_ssize_t HEAD_SIZE
 
 cdef class FrameReader:

@@ -54,7 +54,7 @@ class Sender:
         self.frame_size = DEFAULT_FRAME_SIZE  # bytes of a payload that the client takes
         self.lanes: list[list[StreamState]] = [[] for _ in range(URGENCIES)]
         self.ready = 0  # streams in the lanes
-        self.relieved: list[StreamState] = []  # may be given more to send, as they could not before
+        self.relieved: list[StreamState] = []  # have sent what was waiting, or most of it
 
     def take(self) -> list[Any]:
         """Return the pieces of what is to be written."""
@@ -145,7 +145,7 @@ class Sender:
         elif stream.incremental and len(lane) > 1:
             del lane[0]
             lane.append(stream)
-        if before >= LOW_WATER > stream.queued and not stream.closed:
+        if not chunks or before >= LOW_WATER > stream.queued:
             self.relieved.append(stream)
 
     def _put_data(self, stream: StreamState, piece: Any, size: int, end: bool) -> None:

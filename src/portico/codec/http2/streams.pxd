@@ -1,6 +1,6 @@
 cimport cython
 
-cdef int NEVER_OPENED, ENDED, RESET_BY_US, RESET_BY_PEER, REMEMBERED
+cdef int REMEMBERED
 
 @cython.freelist(64)
 cdef class StreamState:

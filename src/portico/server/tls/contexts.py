@@ -19,12 +19,16 @@ CIPHERS = (
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+# OpenSSL's SSL_OP_PRIORITIZE_CHACHA: a client that has it first has no instructions for AES in its processor.
+PRIORITIZE_CHACHA = 1 << 21
+GROUPS = "X25519:prime256v1:secp384r1"
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 CLIENTS = {"none": ssl.CERT_NONE, "optional": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 BEGIN, END, KEY = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", b"PRIVATE KEY-----"
 REASONS = {
     "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
     "KEY_TYPE_MISMATCH": "the key does not belong to the certificate",
+    "NO_CERTIFICATE_ASSIGNED": "the key does not belong to the certificate",
     "EE_KEY_TOO_SMALL": "the key is too short: make one of 2048 bits or more, or an elliptic one",
     "CA_MD_TOO_WEAK": "it is signed in a way that is no longer safe",
     "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in it",
@@ -85,10 +89,8 @@ def pairs(config: Config) -> list[Pair]:
 def paths(config: Config) -> list[str]:
     """Return the names of all files that the contexts are made of."""
     files = [file for pair in pairs(config) for file in (pair.certificate, pair.key)]
-    if config.ssl_ca_certs is not None and config.ssl_cert_reqs != "none":
-        files.append(config.ssl_ca_certs)
-    if config.ssl_crl is not None:
-        files.append(config.ssl_crl)
+    if config.ssl_cert_reqs != "none":
+        files += [file for file in (config.ssl_ca_certs, config.ssl_crl) if file is not None]
     return list(dict.fromkeys(files))
 
 
@@ -122,7 +124,7 @@ def make_contexts(config: Config, files: Files) -> Contexts:
     """
     problems: list[str] = []
     made: list[tuple[Context, Certificate]] = []
-    warnings: list[str] = []
+    warnings = _idle(config)
     for pair in pairs(config):
         try:
             context = _plain(config, files)
@@ -150,9 +152,9 @@ def _plain(config: Config, files: Files) -> Context:
     context.minimum_version = VERSIONS[config.ssl_minimum_version]
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # a response cut short must be seen to be
-    if config.ssl_ciphers is None:
-        # All of them are good, and the client knows best which its processor has instructions for.
-        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA
+    if hasattr(context, "set_groups"):  # CPython 3.15
+        context.set_groups(GROUPS)
     with _explained("ssl_ciphers", "none of these ciphers is known"):
         context.set_ciphers(config.ssl_ciphers or CIPHERS)
     context.set_alpn_protocols(["h2", "http/1.1"] if config.http2 else ["http/1.1"])
@@ -203,6 +205,14 @@ def _first(content: bytes, where: str) -> str:
 
 def _is_encrypted(key: bytes) -> bool:
     return b"-----BEGIN ENCRYPTED PRIVATE KEY-----" in key or b"Proc-Type: 4,ENCRYPTED" in key
+
+
+def _idle(config: Config) -> list[str]:
+    if config.ssl_cert_reqs != "none":
+        return []
+    names = [name for name in ("ssl_ca_certs", "ssl_crl") if getattr(config, name) is not None]
+    text = "has no effect, since clients are not asked for certificates: say ssl_cert_reqs optional or required"
+    return [f"{name}: {text}" for name in names]
 
 
 def _untimely(pair: Pair, certificate: Certificate) -> list[str]:

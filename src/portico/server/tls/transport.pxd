@@ -3,7 +3,7 @@ cimport cython
 from portico.server.service cimport Service
 
 cdef int HANDSHAKE, OPEN, FINISHING, ENDED, CLOSING, CLOSED
-cdef Py_ssize_t HEAD, MAX_RECORD, MAX_PLAINTEXT, SLICE, MAX_LINGER
+cdef Py_ssize_t HEAD, MAX_RECORD, MAX_PLAINTEXT, SLICE, SMALL, MAX_LINGER
 cdef int MAX_SILENT
 cdef double LINGER_S
 
@@ -18,8 +18,8 @@ cdef class SecureTransport:
     cdef public object certificates, connect, transport, protocol, tls
     cdef public bytearray partial
     cdef public list queue
-    cdef public Py_ssize_t missing, queued, dropped
-    cdef public int phase, silent
+    cdef public Py_ssize_t missing, records, silent, queued, dropped
+    cdef public int phase
     cdef public bint collecting, paused, told, eof, half
     cdef public long long slot
     cdef public double deadline
@@ -36,19 +36,18 @@ cdef class SecureTransport:
     cdef _refuse_plain(self)
     cdef _fail(self, str what, error)
     @cython.locals(
-        size=Py_ssize_t, given=Py_ssize_t, position=Py_ssize_t, start=Py_ssize_t, length=Py_ssize_t, octets=cython.p_uchar,
-        partial=bytearray,
+        size=Py_ssize_t, given=Py_ssize_t, position=Py_ssize_t, start=Py_ssize_t, length=Py_ssize_t, records=Py_ssize_t,
+        octets=cython.p_uchar, partial=bytearray,
     )
     cdef Py_ssize_t _feed(self, bytes data) except -1
-    @cython.locals(data=bytes, piece=bytes, more=list)
+    @cython.locals(data=bytes, piece=bytes, more=list, records=Py_ssize_t, silent=Py_ssize_t)
     cdef bytes _decrypt(self, Py_ssize_t size)
-    cdef _deliver(self, bytes data)
-    cdef _end_reading(self)
+    cdef _deliver(self, bytes data, bint ended)
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
     cpdef writelines(self, parts)
     cdef _send(self)
-    @cython.locals(queue=list, left=Py_ssize_t, size=Py_ssize_t)
+    @cython.locals(queue=list, small=list, left=Py_ssize_t, size=Py_ssize_t, count=Py_ssize_t)
     cdef _encrypt(self)
     cdef _pass_on(self)
     cpdef can_write_eof(self)

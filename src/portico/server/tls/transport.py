@@ -26,7 +26,8 @@ HEAD = 5  # bytes before each record: type, version (2), length (2)
 MAX_RECORD = 16384 + 2048  # RFC 5246 §6.2.3; what is longer is OpenSSL's to refuse
 MAX_PLAINTEXT = 16384
 SLICE = 65536  # bytes encrypted at a time
-MAX_SILENT = 256  # records without data, such as updates of keys, that a connection may receive
+SMALL = 4096  # bytes; a larger piece gets records of its own rather than be copied
+MAX_SILENT = 256  # records without data, such as updates of keys, that may come beyond those with data
 MAX_LINGER = 1 << 23  # bytes dropped after our side was closed
 LINGER_S = 5.0
 # Under its own name Cython would take `int` for the Python type, and refuse the C type that transport.pxd gives.
@@ -73,6 +74,7 @@ class SecureTransport:
         "protocol",
         "queue",
         "queued",
+        "records",
         "service",
         "silent",
         "slot",
@@ -102,7 +104,8 @@ class SecureTransport:
         self.told = False  # the protocol has been told so
         self.eof = False  # the peer has closed its side
         self.half = False  # only our side is to be closed
-        self.silent = 0
+        self.records = 0  # that OpenSSL was given at last
+        self.silent = 0  # so many of them were without data
         self.dropped = 0
         self.slot = -1
         self.deadline = NEVER
@@ -144,7 +147,8 @@ class SecureTransport:
         if phase == OPEN and not self.eof:
             size = self._feed(data)
             if size:
-                self._deliver(self._decrypt(size))
+                data = self._decrypt(size)
+                self._deliver(data, self.eof)
         elif phase == HANDSHAKE:
             self._greet(data)
         else:
@@ -158,14 +162,9 @@ class SecureTransport:
         Without a close_notify before, something may have been cut off: requests say themselves whether they are whole
         (RFC 9112 §9.8).
         """
-        phase = self.phase
-        if phase == OPEN and not self.eof:
-            self._end_reading()
-        elif phase == ENDED:
-            if self.protocol is None:
-                return False
-            self._end_reading()
-        return self.phase in (OPEN, FINISHING, CLOSING) and self.transport is not None
+        if self.protocol is not None and not self.eof:
+            self._deliver(b"", True)
+        return self.phase in (OPEN, FINISHING)
 
     def pause_writing(self) -> None:
         """The socket's buffer is full."""
@@ -231,7 +230,7 @@ class SecureTransport:
         if self.paused:
             self.told = True
             protocol.pause_writing()
-        self._deliver(data)
+        self._deliver(data, self.eof)
 
     def _refuse_plain(self) -> None:
         """Tell who speaks HTTP without TLS what is wrong, as far as can be."""
@@ -263,7 +262,7 @@ class SecureTransport:
         """Give OpenSSL the records that are whole by now; return the number of their bytes."""
         incoming = self.buffers.incoming
         size = len(data)
-        given = position = 0
+        records = given = position = 0
         partial = self.partial
         if partial is not None:
             if self.missing > size:
@@ -275,6 +274,7 @@ class SecureTransport:
                 partial += data[:position]
                 incoming.write(partial)
                 given = len(partial)
+                records = 1
             else:  # not even its head was whole
                 data = bytes(partial) + data
                 size = len(data)
@@ -283,11 +283,13 @@ class SecureTransport:
         start = position
         octets = data
         while size - position >= HEAD:
+            records += 1
             length = (octets[position + 3] << 8) | octets[position + 4]
             if length > MAX_RECORD:
                 position = size
             elif length > size - position - HEAD:
                 self.missing = position + HEAD + length - size
+                records -= 1
                 break
             else:
                 position += HEAD + length
@@ -297,6 +299,7 @@ class SecureTransport:
             incoming.write(memoryview(data)[start:position])
         if position < size:
             self.partial = bytearray(data[position:])
+        self.records = records
         return given + position - start
 
     def _decrypt(self, size: Size) -> bytes:
@@ -305,47 +308,45 @@ class SecureTransport:
         read = self.tls.read  # type: ignore[union-attr]
         data = b""
         more: list[bytes] | None = None
+        records = self.records
         try:
             while size:
                 piece = read(size if size < MAX_PLAINTEXT else MAX_PLAINTEXT)
+                if not piece:  # close_notify
+                    self.eof = True
+                    incoming.read()
+                    break
+                records -= 2
                 if not data:
                     data = piece
                 elif more is None:
                     more = [data, piece]
                 else:
                     more.append(piece)
-                if not piece:  # close_notify
-                    self.eof = True
-                    incoming.read()
-                    break
                 size = incoming.pending
-        except ssl.SSLWantReadError:  # the last record had no data
-            self.silent += 1
-            if self.silent > MAX_SILENT:
-                self._fail("connection", "too many records without data")
+        except ssl.SSLWantReadError:  # the last record was without data
+            self._pass_on()  # there may be an answer to it
         except OSError as error:
             self._fail("connection", error)
+        silent = self.silent + records
+        self.silent = silent if silent > 0 else 0
+        if silent > MAX_SILENT:
+            self._fail("connection", "too many records without data")
         return data if more is None else b"".join(more)
 
-    def _deliver(self, data: bytes) -> None:
-        """Hand plaintext to the protocol, then send what it has written."""
-        if self.phase != OPEN:
-            return
+    def _deliver(self, data: bytes, ended: bool) -> None:
+        """Hand plaintext to the protocol, and that nothing follows where it is so; then send what it has written."""
         self.collecting = True
         try:
-            if data:
+            if data and self.phase == OPEN:
                 self.protocol.data_received(data)
-            if self.eof and self.phase == OPEN:
-                self._end_reading()
+            if ended and self.phase < CLOSING:
+                self.eof = True
+                if not self.protocol.eof_received():  # what it was asked for may still be on its way
+                    self.close()
         finally:
             self.collecting = False
         self._send()
-
-    def _end_reading(self) -> None:
-        """The peer sends nothing more; what it has asked for may still be on its way to it."""
-        self.eof = True
-        if not self.protocol.eof_received():
-            self.close()
 
     # Writing
 
@@ -391,20 +392,33 @@ class SecureTransport:
             self.queued = 0
             write(data)
             return
+        small: list[Any] = []  # pieces that share records
         left = SLICE
-        while queue and left:
-            piece = queue[0]
+        count = 0
+        for whole in queue:
+            piece = whole
             size = len(piece)
             if size > left:
-                view = memoryview(piece)
-                queue[0] = view[left:]
+                view = memoryview(whole)
+                queue[count] = view[left:]
                 piece = view[:left]
                 size = left
             else:
-                del queue[0]
+                count += 1
             left -= size
-            self.queued -= size
-            write(piece)
+            if size < SMALL:
+                small.append(piece)
+            else:
+                if small:
+                    write(b"".join(small))
+                    small.clear()
+                write(piece)
+            if not left:
+                break
+        if small:
+            write(b"".join(small))
+        del queue[:count]
+        self.queued -= SLICE - left
 
     def _pass_on(self) -> None:
         """Send what OpenSSL has written."""
