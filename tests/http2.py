@@ -155,7 +155,11 @@ class Client(Wire):
         self.encoder = hpack.Encoder()
         self.decoder = hpack.Decoder(max_header_list_size=1 << 24)
         if start:
-            self.start(initial)
+            try:
+                self.start(initial)
+            except BaseException:
+                self.socket.close()
+                raise
 
     def __enter__(self) -> "Client":
         return self

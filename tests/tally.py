@@ -62,7 +62,7 @@ class Tally:
             await self.go.wait()
             await reply(send)
         elif path == "/fields":
-            await reply(send, headers=[(b"set-cookie", b"%d=%s" % (self.calls, b"x" * 2000))])
+            await reply(send, headers=[(b"set-cookie", b"%d=%s" % (self.calls, b"\xf1" * 2000))])
         elif path.startswith("/bytes/"):
             await self.stream(int(path[7:]), send)
         elif path == "/endless":

@@ -134,6 +134,6 @@ def test_a_client_that_trusts_the_authority_is_served(tmp_path: Path) -> None:
     with launched([*PORTICO, "dev", "--https", "--port", "0"], RUNNING, env=data, cwd=Path.cwd()) as server:
         (file,) = tmp_path.rglob("authority.pem")
         trusts = ssl.create_default_context(cafile=file)
-        with httpx.Client(verify=trusts, http2=True) as client:
+        with httpx.Client(verify=trusts, http2=True, timeout=30) as client:
             assert client.get(server.url).text == "https 2"
         assert server.stop() == 0

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import os
+import socket
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import aiohttp
 import pytest
@@ -27,12 +29,13 @@ def site() -> Iterator[Served]:
     assert "Traceback" not in server.log
 
 
-def dial(site: Served, path: str = "/") -> ClientConnection:
+@contextmanager
+def dial(site: Served, path: str = "/") -> Iterator[ClientConnection]:
     """Open a WebSocket and check what it came over; without a proxy from the environment."""
-    client = connect(f"ws{site.url.removeprefix('http')}{path}", ssl=trusting(), proxy=None, max_size=None)
-    about = json.loads(client.recv(ANSWER_S))
-    assert about == {"http_version": "1.1", "scheme": "wss", "path": path}
-    return client
+    url = f"ws{site.url.removeprefix('http')}{path}"
+    with connect(url, ssl=trusting(), proxy=None, max_size=None) as client:
+        assert json.loads(client.recv(ANSWER_S)) == {"http_version": "1.1", "scheme": "wss", "path": path}
+        yield client
 
 
 @pytest.mark.parametrize("message", ["", "schön 🙂", "x" * 1_000_000, b"", bytes(range(256)) * 5_000])
@@ -60,20 +63,20 @@ def test_the_application_closes_with_code_and_reason(site: Served) -> None:
 
 
 def test_a_websocket_is_denied(site: Served) -> None:
-    with pytest.raises(InvalidStatus) as refused:
-        dial(site, "/denied")
+    with pytest.raises(InvalidStatus) as refused, dial(site, "/denied"):
+        pass
     assert refused.value.response.status_code == 403
 
 
 def test_a_client_that_vanishes_has_gone(site: Served) -> None:
-    client = dial(site)
-    client.socket.close()
+    with dial(site) as client:
+        client.socket.shutdown(socket.SHUT_RDWR)
     site.wait_for("a WebSocket has ended with 1006")
 
 
 @in_a_loop
 async def test_aiohttp_asks_and_opens_websockets(site: Served) -> None:
-    content = os.urandom(2_000_000)
+    content = os.urandom(1_000_000)
     connector = aiohttp.TCPConnector(ssl=trusting())
     async with aiohttp.ClientSession(connector=connector) as session:
         async with session.post(f"{site.url}/echo", data=content) as answer:

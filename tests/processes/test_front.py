@@ -31,12 +31,12 @@ class Front:
     def check(self) -> None:
         """See that each serves what it is there for."""
         port = self.secure.rpartition(":")[2]
-        with httpx.Client(verify=trusting(), headers={"connection": "close"}) as client:
+        with httpx.Client(verify=trusting(), timeout=30, headers={"connection": "close"}) as client:
             assert client.get(self.secure).text.startswith("one ")
             assert client.get(self.insecure).text.startswith("one ")
             answer = client.get(f"{self.redirect}/a?b")
             assert (answer.status_code, answer.headers["location"]) == (301, f"https://127.0.0.1:{port}/a?b")
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.unix))) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(self.unix)), timeout=30) as client:
             assert client.get("http://a/").text.startswith("one ")
 
 
@@ -106,5 +106,5 @@ def test_a_new_supervisor_serves_on_a_socket_what_its_own_settings_say(tmp_path:
         assert server.another_than(before)
         with upgraded(server):
             address = str(server.client.base_url).replace("http://", "https://")
-            with httpx.Client(verify=trusting()) as client:
+            with httpx.Client(verify=trusting(), timeout=30) as client:
                 assert client.get(address).text.startswith("one ")

@@ -29,7 +29,7 @@ def server() -> Iterator[Live]:
 
 
 def ask(server: Live, path: str, *, http2: bool) -> httpx.Response:
-    with httpx.Client(verify=trusting(), http2=http2, http1=not http2) as client:
+    with httpx.Client(verify=trusting(), http2=http2, http1=not http2, timeout=30) as client:
         return client.get(f"https://127.0.0.1:{server.port}{path}")
 
 

@@ -256,7 +256,7 @@ def test_heads_of_responses_that_the_client_does_not_read_are_not_collected(serv
             assert not_read(client, frames)
 
         assert peak(send) < 8 << 20
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         assert client.is_alive()
 
 

@@ -283,14 +283,13 @@ def test_bodies_that_nobody_reads_are_bounded_for_the_whole_connection(server: L
         assert sum(client.uploaded[number] for number in numbers if number in client.uploaded) <= 4 * MEGABYTE
 
 
-@pytest.mark.parametrize("size", [1, 2, 20])
+@pytest.mark.parametrize("size", [2, 5])
 def test_bodies_in_tiny_pieces_take_no_more_memory(server: Live, size: int) -> None:
     """Each piece costs as much as its object, where nobody puts them together."""
     with Client(server.port) as client:
         stream = client.request(b"/late", method=b"POST", end=False)
         assert client.is_alive()
-        count = min(client.room(0), client.room(stream), 100_000) // size
-        frames = data(stream, bytes(size)) * count
+        frames = data(stream, bytes(size)) * 30_000
 
         def send() -> None:
             client.flood(frames)

@@ -101,7 +101,7 @@ def test_the_authority_of_an_absolute_target_counts_and_not_the_host_field(there
 
 def test_a_request_of_http_2_without_tls_is_redirected_as_well(there: tuple[Live, int]) -> None:
     server, port = there
-    with httpx.Client(http1=False, http2=True) as client:
+    with httpx.Client(http1=False, http2=True, timeout=30) as client:
         answer = client.post(f"http://127.0.0.1:{port}/a?b", content=b"c")
     assert (answer.http_version, answer.status_code) == ("HTTP/2", 308)
     assert answer.headers["location"] == f"https://127.0.0.1:{server.port}/a?b"

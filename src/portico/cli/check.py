@@ -46,6 +46,12 @@ def examine(config: Config, given: Mapping[str, Given], *, shows: bool) -> int:
         return WRONG_SETTINGS
     try:
         load_app(config)
+        if config.ssl_context_factory is not None:
+            from portico.server.tls.certificates import Certificates
+
+            Certificates(config)
+    except ConfigError as error:
+        return refuse(error)
     except PorticoError as error:
         click.echo(f"Error: {explain(error)}", err=True)
         return FAILED

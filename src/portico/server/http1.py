@@ -4,7 +4,7 @@ Requests are served one after the other, in order; the bytes of those that come 
 an upgrade the bytes go to and come from a WebSocket session, as they are.
 """
 
-from base64 import urlsafe_b64decode
+from base64 import b64decode
 from typing import Any
 
 from portico.codec.events import Data, End, Fault, Request
@@ -218,7 +218,7 @@ class Http1Connection(Connection):
         if b"h2c" not in upgrades or not request.connection_upgrade or request.has_body or len(settings) != 1:
             return False
         try:
-            payload = urlsafe_b64decode(settings[0] + b"=" * (-len(settings[0]) % 4))
+            payload = b64decode(settings[0] + b"=" * (-len(settings[0]) % 4), b"-_", validate=True)
         except ValueError:
             return False
         if len(payload) % 6 or self.scopes is None or self.scopes.tls is not None:
@@ -465,7 +465,7 @@ class Http1Connection(Connection):
 
     def linger(self) -> None:
         self.exchange = None
-        super().linger()
+        Connection.linger(self)
         if self.phase == LINGERING:
             self.reader.close()
 

@@ -7,7 +7,7 @@ from portico.server.http2stream cimport Http2Stream
 from portico.server.service cimport Service
 
 cdef int BUSY, IDLE, LINGERING
-cdef Py_ssize_t MAX_UNREAD
+cdef Py_ssize_t BURST, MAX_UNREAD
 cdef double BARRIER_S, NEVER
 
 cdef class Http2Connection(Connection):

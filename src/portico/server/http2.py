@@ -9,6 +9,7 @@ from typing import Any
 from portico.codec.events import Data, End, Fault, Request
 from portico.codec.http2.events import Pong, Reset, Violation
 from portico.codec.http2.multiplexer import Multiplexer
+from portico.codec.http2.sending import BURST
 from portico.codec.http2.streams import StreamState
 from portico.server.call import Call
 from portico.server.connection import BUSY, IDLE, LINGERING, Connection
@@ -72,6 +73,8 @@ class Http2Connection(Connection):
         try:
             while (event := multiplexer.next_event()) is not None:
                 self._act(event)
+                if multiplexer.size > BURST:
+                    self.flush()
                 if self.phase >= LINGERING:
                     break
         finally:
@@ -230,7 +233,7 @@ class Http2Connection(Connection):
         if self.transport is not None and self.phase < LINGERING and not multiplexer.going:
             multiplexer.go_away(True)
             self.put(b"".join(multiplexer.take()))
-        super().close()
+        Connection.close(self)
 
     def shutdown(self, due: float) -> None:
         if self.transport is None or self.phase >= LINGERING:

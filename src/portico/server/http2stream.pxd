@@ -8,7 +8,7 @@ from portico.server.session cimport Session
 from portico.server.stream cimport Stream
 
 cdef int CANCEL, INTERNAL_ERROR, NO_ERROR
-cdef Py_ssize_t HIGH_WATER, MAX_DRAIN, PIECE
+cdef Py_ssize_t HIGH_WATER, PIECE
 cdef double LINGER_S, NEVER
 cdef Request NO_REQUEST
 
@@ -23,7 +23,7 @@ cdef class Http2Stream(Stream):
     cdef public list fields, early
     cdef public long long content_length
     cdef public bint head_request, continue_due, reading_paused
-    cdef public Py_ssize_t dropped, held, unsent
+    cdef public Py_ssize_t held, unsent
 
     cpdef begin(self, Request request)
     cdef _begin_session(self, Request request, Scopes scopes)
@@ -36,6 +36,7 @@ cdef class Http2Stream(Stream):
     cpdef refuse(self, Fault fault)
     cdef _answer(self, int status, str text, list fields)
     cdef _send_head(self, long long length, bint end)
+    cdef _release_held(self)
     cdef _used(self, Py_ssize_t size)
     cdef _watch_writing(self)
     cpdef relieve(self)

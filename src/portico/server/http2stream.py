@@ -24,7 +24,6 @@ HIGH_WATER = 65536  # bytes that wait in the stream before the application has t
 PIECE = 1 << 16  # bytes of a file that are read at a time
 NO_REQUEST = Request()  # of a stream whose request is at fault
 LINGER_S = 1.0  # for the client to end its side of the stream after us
-MAX_DRAIN = 65536  # bytes of an unread body that may still come then
 PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
@@ -35,7 +34,6 @@ class Http2Stream(Stream):
         "connection",
         "content_length",
         "continue_due",
-        "dropped",
         "early",
         "exchange",
         "fields",
@@ -63,7 +61,6 @@ class Http2Stream(Stream):
         self.content_length = -1
         self.head_request = False
         self.continue_due = False
-        self.dropped = 0  # bytes of the body that nobody wants
         self.early: list[bytes] = []  # of a WebSocket whose handshake is not over
         self.reading_paused = False
         self.held = 0  # bytes that have come while reading was paused
@@ -127,11 +124,8 @@ class Http2Stream(Stream):
             self._await_nothing()
 
     def _drop(self, size: int) -> None:
-        """Bear that the client goes on for a while, though it has its answer: a reset may have it miss that."""
-        self.dropped += size
+        """Bear that the client goes on while its window lasts, though it has its answer: a reset may hide that."""
         self.multiplexer.discard(self.state, size)
-        if self.dropped > MAX_DRAIN and self.state.local_ended:
-            self.multiplexer.reset(self.state, NO_ERROR)
 
     def take_end(self, trailers: list[tuple[bytes, bytes]]) -> None:
         """The client has ended its side."""
@@ -338,14 +332,17 @@ class Http2Stream(Stream):
 
     def resume_reading(self) -> None:
         self.reading_paused = False
+        self._release_held()
+
+    def _release_held(self) -> None:
         held = self.held
         self.held = 0
         if held:
             self._used(held)
 
     def _used(self, size: int) -> None:
-        """So many bytes are in the session; while it reads no more, the client's window shrinks."""
-        if self.reading_paused:
+        """So many bytes are in the session; while it cannot go on, the client's window shrinks."""
+        if self.reading_paused or self.paused:
             self.held += size
         else:
             self.multiplexer.use(self.state, size)
@@ -377,6 +374,7 @@ class Http2Stream(Stream):
         self.wake_writers()
         if self.session is not None and self.exchange is None:
             self.session.resume_writing()
+            self._release_held()
 
     def _await_nothing(self) -> None:
         self.deadline = NEVER

@@ -42,9 +42,10 @@ READ: dict[bytes, tuple[int, bool]] = {
     b"u=1, i=(?1)": (1, False),
 }
 MALFORMED = [
-    b"u=", b"u=1,", b"u=1, ", b"u=1 i", b"u=1,,i", b",u=1", b"U=1", b"u =1", b"u= 1", b"u=1;", b"u=1;X", b'u="1', b"u=1, x=?2",
-    b"u=1, x=(", b"u=1, x=(a", b"u=1, x=(a,b)", b'u=1, x=("a""b")', b"u=1, x=:?:", b"u=1, x=1.", b"u=1, x=1.2345", b"u=1, x=-",
-    b"u=1, x=" + b"1" * 16, b"\xff", b"u=1, \x00", b"\tu=1", b"u=1, x=\"\xe9\"", b"u=1\n", b"u=1, i\n", b"=1", b"(u=1)",
+    b"u=", b"u=1,", b"u=1, ", b"u=1 i", b"u=1,,i", b",u=1", b"U=1", b"u =1", b"u= 1", b"u=1;", b"u=1;X", b'u="1',
+    b"u=1, x=?2", b"u=1, x=(", b"u=1, x=(a", b"u=1, x=(a,b)", b'u=1, x=("a""b")', b"u=1, x=:?:", b"u=1, x=1.",
+    b"u=1, x=1.2345", b"u=1, x=-", b"u=1, x=" + b"1" * 16, b"\xff", b"u=1, \x00", b"\tu=1", b"u=1, x=\"\xe9\"",
+    b"u=1\n", b"u=1, i\n", b"=1", b"(u=1)",
 ]  # fmt: skip
 
 

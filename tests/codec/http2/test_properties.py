@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from tests import frames as f
 
 from portico.codec.events import Data, End, Fault, Request
+from portico.codec.http2.bounds import Bounds
 from portico.codec.http2.events import Pong, Reset, Violation
-from portico.codec.http2.multiplexer import Bounds, Multiplexer
+from portico.codec.http2.multiplexer import Multiplexer
 from portico.codec.limits import Limits
 
 SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -254,7 +254,7 @@ def read_trailers(fields: list[Field]) -> list[Field] | str:
             return "malformed trailer"
         if name in FORBIDDEN_TRAILERS:
             return "field not allowed as a trailer"
-    return fields
+    return fields[:]
 
 
 # Responses

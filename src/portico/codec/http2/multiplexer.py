@@ -5,18 +5,14 @@ is answered here (RST_STREAM, GOAWAY); who serves the streams learns only that t
 """
 
 from portico.codec.events import Data, End, Fault, Request
-from portico.codec.http2.allowance import Allowance
 from portico.codec.http2.bounds import Bounds
+from portico.codec.http2.control import Control, Event
 from portico.codec.http2.decoder import HeaderDecoder
-from portico.codec.http2.events import Pong, Reset, Violation
 from portico.codec.http2.frames import (
-    ACK,
     COMPRESSION_ERROR,
     CONTINUATION,
     DATA,
     DEFAULT_WINDOW,
-    ENABLE_CONNECT_PROTOCOL,
-    ENABLE_PUSH,
     END_HEADERS,
     END_STREAM,
     ENHANCE_YOUR_CALM,
@@ -24,16 +20,7 @@ from portico.codec.http2.frames import (
     FRAME_SIZE_ERROR,
     GOAWAY,
     HAS_PRIORITY,
-    HEADER_TABLE_SIZE,
     HEADERS,
-    INITIAL_WINDOW_SIZE,
-    MAX_CONCURRENT_STREAMS,
-    MAX_FRAME_SIZE,
-    MAX_HEADER_LIST_SIZE,
-    MAX_STREAM_ID,
-    MAX_WINDOW,
-    NO_ERROR,
-    NO_RFC7540_PRIORITIES,
     PADDED,
     PING,
     PRIORITY,
@@ -42,59 +29,30 @@ from portico.codec.http2.frames import (
     REFUSED_STREAM,
     RST_STREAM,
     SETTINGS,
-    SETTINGS_ACK,
     STREAM_CLOSED,
     WINDOW_UPDATE,
-    goaway_frame,
-    ping_frame,
-    read_settings,
-    rst_stream_frame,
-    settings_frame,
-    window_update_frame,
 )
 from portico.codec.http2.messages import read_request, read_trailers
 from portico.codec.http2.priority import read_priority
-from portico.codec.http2.reading import BAD_PREFACE, FRAME, TOO_LARGE, FrameReader
-from portico.codec.http2.sending import Sender
-from portico.codec.http2.streams import ENDED, NEVER_OPENED, RESET_BY_PEER, RESET_BY_US, ClosedStreams, StreamState
+from portico.codec.http2.reading import BAD_PREFACE, FRAME, TOO_LARGE
+from portico.codec.http2.streams import ENDED, NEVER_OPENED, RESET_BY_US, StreamState
 
-CONNECTION_WINDOW = 1 << 20  # bytes, of all bodies together that were not used yet
 MAX_BLOCK_FRAMES = 64  # of one header block
 BLOCK_EXCESS = 4  # times what a header section may have: so large a block is still read, and answered with 431
-MAX_SETTINGS = 32  # in one frame: each may have all streams looked at
-MAX_EARLY_PRIORITIES = 32  # of streams that are still to be opened
-RESETS, RESETS_PER_S = 1000.0, 33.0  # streams that end before their time
-FRAMES, FRAMES_PER_S = 1000.0, 200.0  # frames that ask for work and carry nothing
-
-Event = Request | Data | End | Fault | Reset | Violation | Pong
 
 
-class Multiplexer(Sender):
+class Multiplexer(Control):
     """Reads what the client sends, keeps the streams and answers what the protocol alone can answer."""
 
     __slots__ = (
-        "acknowledged",
-        "began",
         "block",
         "block_flags",
         "block_frames",
         "block_size",
         "block_stream",
-        "bounds",
-        "closed",
-        "credit",
         "decoder",
         "depends_on_itself",
-        "early",
-        "going",
-        "now",
         "pending",
-        "reader",
-        "receive_window",
-        "resets",
-        "stream",
-        "streams",
-        "violation",
     )
 
     def __init__(self, bounds: Bounds, now: float) -> None:
@@ -104,24 +62,9 @@ class Multiplexer(Sender):
             bounds: What the client is allowed.
             now: The time in seconds, on any clock that does not run backwards.
         """
-        super().__init__(Allowance(FRAMES, FRAMES_PER_S, now))
-        self.bounds = bounds
-        self.now = now
-        self.resets = Allowance(RESETS, RESETS_PER_S, now)
-        self.reader = FrameReader(bounds.frame_size)
+        super().__init__(bounds, now)
         self.decoder = HeaderDecoder()
-        self.streams: dict[int, StreamState] = {}
-        self.closed = ClosedStreams()
-        self.stream: StreamState | None = None  # of the last event
         self.pending: Event | None = None  # the second of two events that one frame has brought
-        self.violation: Violation | None = None
-        self.going = False  # our last GOAWAY is out: no more streams
-        self.began = False  # the SETTINGS that the client begins with have come
-        self.acknowledged = False  # our SETTINGS are in force
-        self.early: dict[int, tuple[int, bool]] = {}
-        # The window of the connection, and what is owed to it
-        self.receive_window = max(CONNECTION_WINDOW, bounds.window)
-        self.credit = 0
         # A header block that is not whole (§4.3)
         self.block_stream = 0
         self.block: list[bytes] = []
@@ -129,16 +72,6 @@ class Multiplexer(Sender):
         self.block_frames = 0
         self.block_flags = 0
         self.depends_on_itself = False
-        settings = {
-            MAX_CONCURRENT_STREAMS: bounds.streams,
-            INITIAL_WINDOW_SIZE: bounds.window,
-            MAX_FRAME_SIZE: bounds.frame_size,
-            MAX_HEADER_LIST_SIZE: bounds.limits.head,
-            ENABLE_CONNECT_PROTOCOL: 1,
-            NO_RFC7540_PRIORITIES: 1,
-        }
-        self.put(settings_frame(settings))
-        self.put(window_update_frame(0, self.receive_window - DEFAULT_WINDOW))
 
     # Frames
 
@@ -246,9 +179,6 @@ class Multiplexer(Sender):
         self.block_frames = 1
         return self._check_block_size()
 
-    def _id_at(self, at: int) -> int:
-        return int.from_bytes(self.reader.buffer[at : at + 4], "big") & MAX_STREAM_ID
-
     def _read_continuation(self, flags: int, stream_id: int, start: int, end: int) -> Event | None:
         if not self.block_stream:
             return self._fail(PROTOCOL_ERROR, "CONTINUATION of no header block")
@@ -282,6 +212,7 @@ class Multiplexer(Sender):
             return self._judge_late_headers(stream_id)
         self.closed.open(stream_id)
         if self.going:
+            self.closed.close(stream_id, RESET_BY_US)
             return None  # §6.8: what comes after the last stream is ignored
         if len(self.streams) >= self.bounds.streams:
             return self._refuse(stream_id, REFUSED_STREAM)
@@ -322,6 +253,7 @@ class Multiplexer(Sender):
         if not ended or stream.tunnel or self.depends_on_itself:
             return self._reset_for_fault(stream, PROTOCOL_ERROR)
         if self.decoder.size > self.bounds.limits.head:
+            stream.remote_ended = True
             self.stream = stream
             return Fault(431, "trailer section is too large")
         trailers = read_trailers(fields)
@@ -376,7 +308,10 @@ class Multiplexer(Sender):
         self.stream = stream
         limit = self.bounds.limits.body
         if 0 <= limit < stream.received and not stream.tunnel:
-            self.use(stream, length)
+            self.discard(stream, length)
+            stream.remote_ended = ended
+            if stream.received - length > limit:
+                return None  # that was said already
             return Fault(413, "body is too large")
         data = Data(self.reader.buffer[start:end])
         if ended:
@@ -406,253 +341,4 @@ class Multiplexer(Sender):
             self._close(stream, ENDED)
         return End(trailers)
 
-    def use(self, stream: StreamState, size: int) -> None:
-        """So many bytes of the body were used: let the client send as many more (§6.9)."""
-        stream.unused -= size
-        self._credit(size)
-        if not stream.remote_ended and not stream.closed:
-            owed = self.bounds.window - stream.receive_window - stream.unused
-            if owed * 2 >= self.bounds.window:
-                stream.receive_window += owed
-                self.put(window_update_frame(stream.id, owed))
-
-    def discard(self, stream: StreamState, size: int) -> None:
-        """So many bytes of the body are not wanted, and no more of them: the stream's window stays as it is."""
-        stream.unused -= size
-        self._credit(size)
-
-    def _credit(self, size: int) -> None:
-        """Owe the connection's window so many bytes; pay once it is worth a frame."""
-        self.credit += size
-        if self.credit * 2 >= CONNECTION_WINDOW:
-            self.receive_window += self.credit
-            self.put(window_update_frame(0, self.credit))
-            self.credit = 0
-
-    # Other frames
-
-    def _read_settings(self, flags: int, stream_id: int, start: int, end: int) -> Event | None:
-        size = end - start
-        if stream_id:
-            return self._fail(PROTOCOL_ERROR, "SETTINGS on a stream")
-        if flags & ACK:
-            if not self.began:
-                return self._fail(PROTOCOL_ERROR, "the first frame must be SETTINGS")
-            if size:
-                return self._fail(FRAME_SIZE_ERROR, "SETTINGS acknowledged with a payload")
-            if not self.acknowledged:
-                self.acknowledged = True
-                self._narrow_windows()
-            return self._count_work()
-        if size % 6:
-            return self._fail(FRAME_SIZE_ERROR, "SETTINGS of a size that is no multiple of 6")
-        if size > 6 * MAX_SETTINGS:
-            return self._fail(ENHANCE_YOUR_CALM, "too many settings")
-        self.began = True
-        event = self.apply_settings(self.reader.buffer[start:end])
-        if event is not None:
-            return event
-        self.put(SETTINGS_ACK)
-        return self._count_work()
-
-    def _narrow_windows(self) -> None:
-        """The client knows our window now: the streams that it opened with a wider one have ours too (§6.9.2)."""
-        excess = DEFAULT_WINDOW - self.bounds.window
-        if excess > 0:
-            for stream in self.streams.values():
-                stream.receive_window -= excess
-                self.use(stream, 0)
-
-    def apply_settings(self, payload: bytes) -> Event | None:
-        """Take the client's settings, one after the other (§6.5.3); also those of an upgrade from HTTP/1.1."""
-        for key, value in read_settings(payload):
-            if key == HEADER_TABLE_SIZE:
-                self.encoder.resize(value)
-            elif key in (ENABLE_PUSH, ENABLE_CONNECT_PROTOCOL):
-                if value > 1:
-                    return self._fail(PROTOCOL_ERROR, "a setting that is 0 or 1 has another value")
-            elif key == INITIAL_WINDOW_SIZE:
-                if value > MAX_WINDOW:
-                    return self._fail(FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE is above 2^31-1")
-                if not self._resize_windows(value - self.initial_window):
-                    return self._fail(FLOW_CONTROL_ERROR, "SETTINGS_INITIAL_WINDOW_SIZE lifts a window above 2^31-1")
-                self.initial_window = value
-            elif key == MAX_FRAME_SIZE:
-                if not 16384 <= value < 1 << 24:
-                    return self._fail(PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE is not from 2^14 to 2^24-1")
-                self.frame_size = value
-        return None
-
-    def upgrade(self, settings: bytes) -> StreamState | None:
-        """Return stream 1, whose request has come whole by HTTP/1.1 (RFC 7540 §3.2); None where that cannot be.
-
-        Args:
-            settings: The payload of a SETTINGS frame, out of HTTP2-Settings.
-        """
-        if len(settings) % 6 or self.apply_settings(settings) is not None:
-            return None
-        self.closed.open(1)
-        stream = self.stream = self.streams[1] = StreamState(1, self.initial_window, 0)
-        stream.remote_ended = True
-        return stream
-
-    def _resize_windows(self, difference: int) -> bool:
-        for stream in self.streams.values():
-            stream.send_window += difference
-            if stream.send_window > MAX_WINDOW:
-                return False
-            self.make_ready(stream)
-        return True
-
-    def _read_window_update(self, stream_id: int, start: int, end: int) -> Event | None:
-        if end - start != 4:
-            return self._fail(FRAME_SIZE_ERROR, "WINDOW_UPDATE of a size other than 4")
-        increment = self._id_at(start)
-        if stream_id == 0:
-            if increment == 0:
-                return self._fail(PROTOCOL_ERROR, "WINDOW_UPDATE by 0")
-            self.window += increment
-            if self.window > MAX_WINDOW:
-                return self._fail(FLOW_CONTROL_ERROR, "WINDOW_UPDATE lifts the window above 2^31-1")
-            return None
-        stream = self.streams.get(stream_id)
-        if stream is None:
-            if stream_id > self.closed.last_id or not stream_id & 1:
-                return self._fail(PROTOCOL_ERROR, "WINDOW_UPDATE on an idle stream")
-            return None
-        if increment == 0:
-            return self._reset_for_fault(stream, PROTOCOL_ERROR)
-        stream.send_window += increment
-        if stream.send_window > MAX_WINDOW:
-            return self._reset_for_fault(stream, FLOW_CONTROL_ERROR)
-        self.make_ready(stream)
-        return None
-
-    def _read_rst_stream(self, stream_id: int, start: int, end: int) -> Event | None:
-        if stream_id == 0:
-            return self._fail(PROTOCOL_ERROR, "RST_STREAM on no stream")
-        if end - start != 4:
-            return self._fail(FRAME_SIZE_ERROR, "RST_STREAM of a size other than 4")
-        stream = self.streams.get(stream_id)
-        if stream is None:
-            if stream_id > self.closed.last_id or not stream_id & 1:
-                return self._fail(PROTOCOL_ERROR, "RST_STREAM on an idle stream")
-            return self._count_work()
-        if not self.resets.spend(self.now):
-            return self._fail(ENHANCE_YOUR_CALM, "too many streams reset")
-        code = int.from_bytes(self.reader.buffer[start:end], "big")
-        self._close(stream, RESET_BY_PEER)
-        self.stream = stream
-        return Reset(code)
-
-    def _read_ping(self, flags: int, stream_id: int, start: int, end: int) -> Event | None:
-        if stream_id:
-            return self._fail(PROTOCOL_ERROR, "PING on a stream")
-        if end - start != 8:
-            return self._fail(FRAME_SIZE_ERROR, "PING of a size other than 8")
-        data = self.reader.buffer[start:end]
-        if flags & ACK:
-            return Pong(data)
-        self.put(ping_frame(data, True))
-        return None
-
-    def _read_priority(self, stream_id: int, start: int, end: int) -> Event | None:
-        """Check what RFC 7540 had and RFC 9113 §5.3.2 has left out."""
-        if stream_id == 0:
-            return self._fail(PROTOCOL_ERROR, "PRIORITY on no stream")
-        if end - start == 5:
-            if self._id_at(start) != stream_id:
-                return None
-            code = PROTOCOL_ERROR
-        else:
-            code = FRAME_SIZE_ERROR
-        stream = self.streams.get(stream_id)
-        if stream is not None:
-            return self._reset_for_fault(stream, code)
-        return self._fail(code, "malformed PRIORITY")
-
-    def _read_priority_update(self, stream_id: int, start: int, end: int) -> Event | None:
-        if stream_id:
-            return self._fail(PROTOCOL_ERROR, "PRIORITY_UPDATE on a stream")
-        if end - start < 4:
-            return self._fail(FRAME_SIZE_ERROR, "PRIORITY_UPDATE of less than 4 bytes")
-        prioritized = self._id_at(start)
-        if prioritized == 0 or not prioritized & 1:
-            return self._fail(PROTOCOL_ERROR, "PRIORITY_UPDATE of a stream that no client opens")
-        urgency, incremental = read_priority(self.reader.buffer[start + 4 : end])
-        stream = self.streams.get(prioritized)
-        if stream is not None:
-            self.prioritize(stream, urgency, incremental)
-        elif prioritized > self.closed.last_id and len(self.early) < MAX_EARLY_PRIORITIES:
-            self.early[prioritized] = (urgency, incremental)
-        return None
-
     # Ends
-
-    def _count_work(self) -> Event | None:
-        if self.work.spend(self.now):
-            return None
-        return self._fail(ENHANCE_YOUR_CALM, "too many frames that carry nothing")
-
-    def _refuse(self, stream_id: int, code: int) -> Event | None:
-        """Reset a stream that nobody serves."""
-        if not self.resets.spend(self.now):
-            return self._fail(ENHANCE_YOUR_CALM, "too many streams reset")
-        self.closed.close(stream_id, RESET_BY_US)
-        self.put(rst_stream_frame(stream_id, code))
-        return None
-
-    def _reset_for_fault(self, stream: StreamState, code: int) -> Event:
-        """Reset a stream for what the client did, which counts like a reset by the client."""
-        if not self.resets.spend(self.now):
-            return self._fail(ENHANCE_YOUR_CALM, "too many streams reset")
-        self.reset(stream, code)
-        self.stream = stream
-        return Reset(code)
-
-    def turn_away(self, stream: StreamState) -> None:
-        """Refuse a stream that nobody has the means to serve; the client may try again (§8.7)."""
-        self._reset_for_fault(stream, REFUSED_STREAM)
-
-    def reset(self, stream: StreamState, code: int) -> None:
-        """End a stream before its time, or tell the client that the rest of its request is not wanted (§8.1)."""
-        if not stream.closed:
-            self._close(stream, RESET_BY_US)
-            self.put(rst_stream_frame(stream.id, code))
-
-    def end_sending(self, stream: StreamState) -> None:
-        """We have sent END_STREAM."""
-        stream.local_ended = True
-        self.resets.earn(1.0)
-        if stream.remote_ended:
-            self._close(stream, ENDED)
-
-    def _close(self, stream: StreamState, how: int) -> None:
-        stream.closed = True
-        self.make_unready(stream)
-        stream.chunks = []
-        stream.queued = 0
-        del self.streams[stream.id]
-        if how != ENDED:
-            self.closed.close(stream.id, how)
-        if stream.unused:
-            self._credit(stream.unused)
-            stream.unused = 0
-
-    def go_away(self, last: bool) -> None:
-        """Ask the client to open no more streams here (§6.8): first a warning, then, once it knows, the last word."""
-        if not self.going:
-            self.going = last
-            self.put(goaway_frame(max(0, self.closed.last_id) if last else MAX_STREAM_ID, NO_ERROR, ""))
-
-    def ping(self, data: bytes) -> None:
-        """Ask the client for a sign of life, eight octets that it sends back as a Pong."""
-        self.put(ping_frame(data, False))
-
-    def _fail(self, code: int, reason: str) -> Violation:
-        """End the connection for a rule that the client has broken (§5.4.1)."""
-        self.violation = Violation(code, reason)
-        self.put(goaway_frame(max(0, self.closed.last_id), code, reason))
-        self.reader.close()
-        self.block = []
-        return self.violation

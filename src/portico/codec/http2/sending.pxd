@@ -5,7 +5,7 @@ from portico.codec.http2.encoder cimport HeaderEncoder
 from portico.codec.http2.frames cimport frame_head
 from portico.codec.http2.streams cimport StreamState
 
-cdef Py_ssize_t BURST, LOW_WATER, LEAST_USEFUL, HEAD_SIZE
+cdef Py_ssize_t LOW_WATER, LEAST_USEFUL, HEAD_SIZE
 cdef int CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS
 
 cdef class Sender:

@@ -72,12 +72,12 @@ class Sender:
 
     def send_headers(self, stream: StreamState, status: int, fields: list[tuple[bytes, bytes]], end: bool) -> None:
         """Send the head of a response, which `end`s the stream, or an interim one (§8.1)."""
-        if not stream.closed:
+        if not stream.closed and not stream.local_ended:
             self._put_block(stream, self.encoder.encode(status, fields), end)
 
     def send_trailers(self, stream: StreamState, fields: list[tuple[bytes, bytes]]) -> None:
         """End the stream with trailers, behind the data that waits."""
-        if stream.closed:
+        if stream.closed or stream.local_ended:
             return
         if stream.chunks:
             stream.trailers = fields
@@ -87,7 +87,7 @@ class Sender:
 
     def send_data(self, stream: StreamState, data: bytes, end: bool) -> None:
         """Send a piece of a body at once where that can be done, else once its turn has come."""
-        if stream.closed:
+        if stream.closed or stream.local_ended:
             return
         size = len(data)
         if not stream.chunks and (

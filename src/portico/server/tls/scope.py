@@ -1,10 +1,12 @@
 """ASGI's extension `tls` (version 0.2): what the application is told of the handshake."""
 
 import ssl
+from functools import lru_cache
 from typing import Any
 
 from portico.server.tls.x509 import read_certificate
 
+KEPT = 256  # certificates of clients: many come again
 VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
 
@@ -32,15 +34,24 @@ def _client(ssl_object: ssl.SSLObject) -> dict[str, Any]:
     der = ssl_object.getpeercert(binary_form=True)
     if der is None:
         return {"client_cert_chain": [], "client_cert_name": None, "client_cert_error": None}
+    chain = [_pem(each) for each in _issuers(ssl_object) or [der]]
+    return {"client_cert_chain": chain, "client_cert_name": _subject(der), "client_cert_error": None}
+
+
+@lru_cache(KEPT)
+def _subject(der: bytes) -> str:
     try:
-        subject = read_certificate(der).subject
+        return read_certificate(der).subject
     except ValueError:  # OpenSSL has understood it, and found it right
-        subject = ""
-    chain = [ssl.DER_cert_to_PEM_cert(each) for each in _sent(ssl_object) or [der]]
-    return {"client_cert_chain": chain, "client_cert_name": subject, "client_cert_error": None}
+        return ""
 
 
-def _sent(ssl_object: ssl.SSLObject) -> list[bytes]:
+@lru_cache(KEPT)
+def _pem(der: bytes) -> str:
+    return ssl.DER_cert_to_PEM_cert(der)
+
+
+def _issuers(ssl_object: ssl.SSLObject) -> list[bytes]:
     """Return the certificates that led to a trusted one; none where the session goes on, which has only the first."""
     verified = getattr(ssl_object, "get_verified_chain", None)  # CPython 3.13
     return list(verified()) if verified is not None else []
