@@ -155,6 +155,14 @@ def test_a_factory_is_named_or_given() -> None:
     assert problem.startswith("--ssl-sni: ssl_context_factory decides on all certificates")
 
 
+def test_files_are_found_after_the_directory_has_changed(nowhere: Path) -> None:
+    for name in ("certificate", "other"):
+        (nowhere / name).touch()
+    config, _ = read("--ssl-certfile", "certificate", "--ssl-sni", "other,certificate")
+    assert config.ssl_certfile == str(nowhere / "certificate")
+    assert config.ssl_sni == (f"{nowhere}/other,{nowhere}/certificate",)
+
+
 def test_the_password_is_shown_nowhere(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (nowhere / "main.py").write_text("async def app(scope, receive, send): ...\n")
     issued = authority().issue("localhost", password="open sesame")

@@ -151,8 +151,8 @@ def test_all_problems_of_certificates_are_errors_before_anything_is_opened(folde
     )
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "Error: ssl_certfile: server.pem: the key does not belong to the certificate",
-        "Error: ssl_sni: other.pem: there is no certificate in it, in the form PEM",
+        f"Error: ssl_certfile: {folder}/server.pem: the key does not belong to the certificate",
+        f"Error: ssl_sni: {folder}/other.pem: there is no certificate in it, in the form PEM",
     ]
 
 

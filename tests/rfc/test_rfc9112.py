@@ -108,7 +108,6 @@ REQUEST_LINES: list[Case] = [
     ("HTTP/0.9 by name", start(b"GET / HTTP/0.9"), {400, 505}),
     ("HTTP/2.0", start(b"GET / HTTP/2.0"), {505}),
     ("HTTP/3.0", start(b"GET / HTTP/3.0"), {505}),
-    ("the HTTP/2 preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400, 505}),
     ("a parenthesis in the method", start(b"GE(T / HTTP/1.1"), BAD),
     ("a NUL in the method", start(b"GE\x00T / HTTP/1.1"), BAD),
     ("a slash in the method", start(b"GE/T / HTTP/1.1"), BAD),

@@ -246,6 +246,15 @@ def test_names_of_trailers_are_checked_alike(peer: Peer, name: bytes) -> None:
         assert client.reset_of(stream) == PROTOCOL_ERROR
 
 
+@pytest.mark.parametrize("name", [b"connection", b"transfer-encoding", b"content-length", b"host", b"te"])
+def test_trailers_do_not_steer_the_message(peer: Peer, name: bytes) -> None:
+    """§8.1, §8.2.2, RFC 9110 §6.5.1: what frames or routes a message came too late."""
+    with peer.client() as client:
+        stream = client.request(b"/wait", method=b"POST", end=False)
+        client.send(headers(stream, block([(name, b"trailers")]), end=True))
+        assert client.reset_of(stream) == PROTOCOL_ERROR
+
+
 @pytest.mark.parametrize("form", [b"\x00", b"\x10", b"\x40"], ids=["not indexed", "never indexed", "indexed"])
 def test_malformed_fields_are_seen_in_every_representation(peer: Peer, form: bytes) -> None:
     """§8.2.1, §10.3: also one that comes out of the table a second time."""
@@ -391,6 +400,12 @@ def test_host_may_stand_for_the_authority(peer: Peer) -> None:
     """§8.3.1: a request out of HTTP/1.1 may have no :authority."""
     fields = request(without=[b":authority"], extra=[(b"host", b"example.com")])
     assert headers_of(peer, fields) == [(b"host", b"example.com")]
+
+
+def test_host_comes_once(peer: Peer) -> None:
+    """§8.3.1, RFC 9110 §7.2: as in HTTP/1.1."""
+    malformed(peer, request(extra=[(b"host", b"a"), (b"host", b"a")]))
+    malformed(peer, request(without=[b":authority"], extra=[(b"host", b"a"), (b"host", b"a")]))
 
 
 @pytest.mark.parametrize("host", [b"b", b"a:81", b"a.", b"a, b"])

@@ -130,6 +130,17 @@ def test_a_response_may_come_before_the_request_has_ended(peer: Peer) -> None:
         assert client.is_alive()
 
 
+def test_a_request_may_end_after_its_response(peer: Peer) -> None:
+    """§5.1, §8.1: that closes the stream in order."""
+    with peer.client() as client:
+        for _ in range(3):
+            stream = client.request(b"/early", method=b"POST", end=False)
+            assert client.response(stream).body == b"ok"
+            client.send_data(stream, b"the rest", end=True)
+            assert client.is_alive()
+            assert client.streams[stream].reset in (None, NO_ERROR)
+
+
 # --- 5.1 closed --------------------------------------------------------------------------------------
 
 
@@ -311,6 +322,13 @@ def test_a_stream_that_is_to_depend_on_itself_is_reset(peer: Peer) -> None:
         stream = client.request(b"/wait")
         client.send(priority(stream, stream))
         assert error_of(client, stream) == (STREAM, PROTOCOL_ERROR)
+
+
+def test_an_idle_stream_does_not_depend_on_itself(peer: Peer) -> None:
+    """RFC 7540 §5.3.1: there is no stream to reset; the error is the connection's."""
+    with peer.client() as client:
+        client.send(priority(1, 1))
+        assert client.goodbye().code == PROTOCOL_ERROR
 
 
 # --- 5.4 errors -------------------------------------------------------------------------------------

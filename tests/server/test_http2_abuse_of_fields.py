@@ -241,13 +241,15 @@ def test_the_table_stays_right_through_blocks_that_are_too_large(server: Live) -
 
 def test_the_table_stays_right_through_requests_that_are_refused() -> None:
     """A block that nobody wants is decoded all the same."""
-    with live(Tally(), http2_max_concurrent_streams=1) as server, Client(server.port) as client:
+    tally = Tally()
+    with live(tally, http2_max_concurrent_streams=1) as server, Client(server.port) as client:
         first = client.request(b"/wait")
         for stored in (GET, block(request(without=[b":path"]))):  # refused, and malformed and refused
             stream = client.open()
             client.send(headers(stream, literal(b":path", b"/bytes/10", store=True) + stored, end=True))
             assert client.reset_of(stream) >= 0
         client.drop(first, rst_stream(first))
+        assert tally.ended.get(timeout=5) == "/wait"
         assert client.is_alive()
         stream = client.open()
         client.send(headers(stream, block(request(without=[b":path"])) + indexed(NEWEST), end=True))

@@ -337,7 +337,8 @@ def test_data_that_is_on_its_way_to_a_stream_that_was_reset_is_given_back(server
 
 
 def test_data_of_refused_requests_is_given_back() -> None:
-    with live(Tally(), http2_max_concurrent_streams=1) as server, Client(server.port) as client:
+    tally = Tally()
+    with live(tally, http2_max_concurrent_streams=1) as server, Client(server.port) as client:
         held = client.request(b"/wait")
         for _ in range(40):
             client.wait()
@@ -347,6 +348,7 @@ def test_data_of_refused_requests_is_given_back() -> None:
             client.send_data(stream, bytes(16384), end=True)
             client.reset_of(stream)
         client.drop(held, rst_stream(held))
+        assert tally.ended.get(timeout=5) == "/wait"
         assert client.is_alive()
         stream = client.request(method=b"POST", end=False)
         assert client.upload(stream, bytes(300_000)) == 300_000
@@ -481,6 +483,7 @@ def test_a_client_that_vanishes_leaves_nothing(server: Live, tally: Tally) -> No
         client = Client(server.port)
         for path in (b"/endless", b"/wait", b"/bytes/100000", b"/"):
             client.request(path, method=b"POST", end=False)
+        assert client.is_alive()
         client.abort()
         for _ in range(4):
             tally.ended.get(timeout=5)

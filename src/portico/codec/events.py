@@ -43,6 +43,28 @@ class Request:
         self.protocol = b""  # of an extended CONNECT (RFC 8441 §4), lower-case
         self.priority: bytes | None = None  # the Priority field (RFC 9218), of HTTP/2
 
+    def copy(self) -> "Request":
+        """Return another one, whose list of headers is its own."""
+        copy = Request.__new__(Request)
+        copy.method = self.method
+        copy.target = self.target
+        copy.path = self.path
+        copy.raw_path = self.raw_path
+        copy.query_string = self.query_string
+        copy.http_version = self.http_version
+        copy.headers = self.headers[:]
+        copy.keep_alive = self.keep_alive
+        copy.has_body = self.has_body
+        copy.content_length = self.content_length
+        copy.expects_continue = self.expects_continue
+        copy.wants_trailers = self.wants_trailers
+        copy.forwarded = self.forwarded
+        copy.upgrades = self.upgrades
+        copy.connection_upgrade = self.connection_upgrade
+        copy.protocol = self.protocol
+        copy.priority = self.priority
+        return copy
+
 
 class Data:
     """A piece of the body, without its framing."""

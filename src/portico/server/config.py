@@ -36,6 +36,7 @@ from portico.server.values import (
     access_format,
     existing_directory,
     existing_file,
+    lasting_file,
     mount_path,
     url_path,
     writable_file,
@@ -282,7 +283,7 @@ class Config:
 
     ssl_certfile: str | None = _setting(
         None,
-        Text("FILE", existing_file),
+        Text("FILE", lasting_file),
         TLS,
         "Certificate and those that issued it, PEM; turns TLS on.",
         optional=True,
@@ -290,7 +291,7 @@ class Config:
     )
     ssl_keyfile: str | None = _setting(
         None,
-        Text("FILE", existing_file),
+        Text("FILE", lasting_file),
         TLS,
         "Private key, PEM; else it is in ssl_certfile.",
         optional=True,
@@ -307,7 +308,7 @@ class Config:
     )
     ssl_ca_certs: str | None = _setting(
         None,
-        Text("FILE", existing_file),
+        Text("FILE", lasting_file),
         TLS,
         "Certificates of the authorities that client certificates are checked against, PEM.",
         optional=True,
@@ -321,7 +322,7 @@ class Config:
         flags=("--ssl-cert-reqs", "--cert-reqs"),
     )
     ssl_crl: str | None = _setting(
-        None, Text("FILE", existing_file), TLS, "Revoked client certificates, PEM.", optional=True
+        None, Text("FILE", lasting_file), TLS, "Revoked client certificates, PEM.", optional=True
     )
     ssl_minimum_version: str = _setting("1.2", Choice("1.2", "1.3"), TLS, "Lowest version of TLS that is spoken.")
     ssl_ciphers: str | None = _setting(

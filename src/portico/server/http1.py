@@ -142,10 +142,10 @@ class Http1Connection(Connection):
         return False
 
     def _is_foreign(self) -> bool:
-        """Tell whether the client names no protocol of ours; then close: no answer of HTTP/1 would be understood."""
+        """Tell whether the client names no version of HTTP where it must; then close: it would understand no answer."""
         reader = self.reader
         words = reader.buffer[reader.position :].split(b"\r\n", 1)[0].split(b" ")
-        if len(words) != 3 or words[2].startswith(b"HTTP") or b"\r\n" not in reader.buffer:
+        if len(words) != 3 or b"/" in words[2] or b"\r\n" not in reader.buffer:
             return False
         self.linger()
         return True

@@ -54,7 +54,8 @@ class Http2Connection(Connection):
         multiplexer = self.multiplexer
         for state in list(multiplexer.streams.values()):
             state.closed = True
-            state.owner.disconnect()
+            if state.owner is not None:
+                state.owner.disconnect()
         multiplexer.streams.clear()
 
     def data_received(self, data: bytes) -> None:
@@ -102,9 +103,11 @@ class Http2Connection(Connection):
         if type(event) is Request:
             self._begin(state, event)
         elif type(event) is Data:
-            state.owner.take_data(event.data)
+            if state.owner is not None:
+                state.owner.take_data(event.data)
         elif type(event) is End:
-            state.owner.take_end(event.trailers)
+            if state.owner is not None:
+                state.owner.take_end(event.trailers)
         elif type(event) is Fault:
             self._refuse(state, event)
         elif type(event) is Reset:
@@ -179,7 +182,8 @@ class Http2Connection(Connection):
             relieved = multiplexer.relieved
             multiplexer.relieved = []
             for state in relieved:
-                state.owner.relieve()
+                if state.owner is not None:
+                    state.owner.relieve()
         self._look_on()
 
     def _look_on(self) -> None:

@@ -158,7 +158,7 @@ class Http2Stream(Stream):
 
     def disconnect(self) -> None:
         """The stream, or its connection, has gone."""
-        self.service.deadlines.forget(self)
+        self._rest()
         exchange = self.exchange
         self.exchange = None
         session = self.session
@@ -380,10 +380,11 @@ class Http2Stream(Stream):
         self.deadline = NEVER
 
     def _rest(self) -> None:
-        """There is nothing to wait for any more: the clock need not know of the stream."""
+        """There is nothing to wait for any more: nobody need know of the stream."""
         if self.slot >= 0:
             self.service.deadlines.forget(self)
             self.deadline = self.scheduled = NEVER
+        self.state.owner = None  # without the cycle it goes at once, rather than with the garbage collector
 
     def _ended(self) -> None:
         """If our side of the stream has ended, wait for the client's, as long as that is worth while (§8.1)."""

@@ -114,7 +114,7 @@ class Server:
         app = load_app(config) if app is None else app
         if config.tls and self._certificates is None:
             from portico.server.tls.certificates import Certificates
-            from portico.server.tls.contexts import read_files
+            from portico.server.tls.files import read_files
             from portico.server.tls.watching import WatchedFiles
 
             files = read_files(config)

@@ -390,6 +390,11 @@ def existing_file(path: str) -> str:
     return path
 
 
+def lasting_file(path: str) -> str:
+    """Return the path of a file that is there, also for when the current directory is another one."""
+    return os.path.abspath(existing_file(path))
+
+
 def existing_directory(path: str) -> str:
     """Return the path of a directory that is there; nothing stands for the current one."""
     if path and not os.path.isdir(path):
@@ -459,7 +464,7 @@ def _pair(item: Any) -> str:
     files = item.split(",") if isinstance(item, str) else item
     if not isinstance(files, list | tuple) or len(files) not in (1, 2):
         raise ValueError(f"expected CERTFILE or CERTFILE,KEYFILE, got {item!r}")
-    line = Text(test=existing_file)
+    line = Text(test=lasting_file)
     return ",".join(str(line.check(file.strip() if isinstance(file, str) else file)) for file in files)
 
 

@@ -14,7 +14,7 @@ from tests.server.tls.handshakes import Handshake, bare_context, shake_hands
 from portico.server.config import Config
 from portico.server.settling import ConfigError
 from portico.server.tls.certificates import Certificates
-from portico.server.tls.contexts import named, read_files
+from portico.server.tls.files import named, read_files
 from portico.server.tls.hello import read_server_name
 
 TLS_1_2, TLS_1_3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -144,6 +144,13 @@ def test_all_problems_are_found_at_once(tmp_path: Path) -> None:
         ["ssl_sni", str(empty)],
         ["ssl_sni", authority().file],
     ]
+
+
+def test_problems_of_authorities_and_ciphers_hide_no_others() -> None:
+    other = authority().issue("other").keyfile
+    settings: dict[str, Any] = {"ssl_cert_reqs": "required", "ssl_ca_certs": other, "ssl_crl": other}
+    found = problems(**settings, ssl_ciphers="none such", ssl_keyfile=other, ssl_sni=[pair(local())])
+    assert [problem.split(": ")[0] for problem in found] == ["ssl_ciphers", "ssl_ca_certs", "ssl_crl", "ssl_certfile"]
 
 
 def test_files_that_cannot_be_read_are_all_named(tmp_path: Path) -> None:

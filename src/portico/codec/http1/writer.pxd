@@ -1,4 +1,7 @@
+cimport cython
+
 from portico.codec.defaults cimport Defaults
+from portico.codec.fields cimport check_length
 
 cdef int EMPTY, LENGTH, CHUNKED, CLOSE
 cdef int PLAIN, CONTENT_LENGTH, HOP_BY_HOP, CONNECTION, DATE, SERVER, HSTS
@@ -19,6 +22,7 @@ cdef class ResponseWriter:
     cpdef bint is_chunked(self)
     cpdef bint ends_with_connection(self)
     cpdef expect(self, bint head_request, bint version_1_0, bint keep_alive)
+    @cython.locals(fields=list, prefix=bytes, kind=cython.int, value=bytes)
     cpdef start(self, int status, object headers)
     cdef bint _steer(self, int kind, bytes value) except -1
     cdef list _first_pieces(self)

@@ -122,15 +122,18 @@ class ResponseWriter:
         self.status = status
         self.content_length = -1
         self.has_date = self.has_server = self.has_hsts = False
-        for name, value in headers:  # type: ignore[attr-defined]
+        for name, given in headers:  # type: ignore[attr-defined]
             known = _names.get(name) if type(name) is bytes else None
-            if known is None:
-                known = learn_name(name)
-            if type(value) is not bytes or LF in value or CR in value or NUL in value:
+            prefix, kind = learn_name(name) if known is None else known
+            if type(given) is not bytes:
+                check_value(name, given)
+                given = bytes(given)
+            value = given
+            if LF in value or CR in value or NUL in value:
                 check_value(name, value)
-            if known[1] != PLAIN and not self._steer(known[1], value):
+            if kind != PLAIN and not self._steer(kind, value):
                 continue
-            fields.append(known[0])
+            fields.append(prefix)
             fields.append(value)
             fields.append(b"\r\n")
         self.fields = fields

@@ -24,10 +24,11 @@ cdef class Sender:
     cpdef send_data(self, StreamState stream, bytes data, bint end)
     @cython.locals(lane=list)
     cpdef pump(self)
-    @cython.locals(allowed=cython.longlong, chunks=list, size=Py_ssize_t, before=Py_ssize_t, end=bint)
+    @cython.locals(
+        allowed=Py_ssize_t, chunks=list, pieces=list, size=Py_ssize_t, room=Py_ssize_t, before=Py_ssize_t, end=bint,
+    )
     cdef _advance(self, list lane, StreamState stream)
-    @cython.locals(out=list)
-    cdef _put_data(self, StreamState stream, piece, Py_ssize_t size, bint end)
+    cdef _put_data(self, StreamState stream, list pieces, Py_ssize_t size, bint end)
     @cython.locals(flags=cython.int, size=Py_ssize_t, most=Py_ssize_t, out=list, kind=cython.int)
     cdef _put_block(self, StreamState stream, bytes block, bint end)
     cpdef end_sending(self, StreamState stream)

@@ -102,7 +102,7 @@ class Sender:
             )
         ):
             if size or end:
-                self._put_data(stream, data, size, end)
+                self._put_data(stream, [data], size, end)
             return
         stream.final = end
         if size:
@@ -119,25 +119,30 @@ class Sender:
                     break
 
     def _advance(self, lane: list[StreamState], stream: StreamState) -> None:
-        """Frame one piece of the stream that is the first of its lane."""
+        """Put a frame of DATA of the stream that is the first of its lane."""
         allowed = min(self.frame_size, stream.send_window, self.window)
         if allowed <= 0:
             self.make_unready(stream)
             return
         chunks = stream.chunks
-        piece = chunks[0]
-        size = len(piece)
-        if size > allowed:
-            view = memoryview(piece)
-            chunks[0] = view[allowed:]
-            piece = view[:allowed]
+        pieces = []
+        size = 0
+        for piece in chunks:
+            room = allowed - size
+            if len(piece) > room:
+                break
+            pieces.append(piece)
+            size += len(piece)
+        del chunks[: len(pieces)]
+        if chunks and size < allowed:
+            view = memoryview(chunks[0])
+            chunks[0] = view[allowed - size :]
+            pieces.append(view[: allowed - size])
             size = allowed
-        else:
-            del chunks[0]
         before = stream.queued
         stream.queued = before - size
         end = not chunks and stream.final
-        self._put_data(stream, piece, size, end and stream.trailers is None)
+        self._put_data(stream, pieces, size, end and stream.trailers is None)
         if end and stream.trailers is not None:
             self._put_block(stream, self.encoder.encode_fields(stream.trailers), True)
         if not chunks:
@@ -148,11 +153,10 @@ class Sender:
         if not chunks or before >= LOW_WATER > stream.queued:
             self.relieved.append(stream)
 
-    def _put_data(self, stream: StreamState, piece: Any, size: int, end: bool) -> None:
-        out = self.out
-        out.append(frame_head(size, DATA, END_STREAM if end else 0, stream.id))
+    def _put_data(self, stream: StreamState, pieces: list[Any], size: int, end: bool) -> None:
+        self.out.append(frame_head(size, DATA, END_STREAM if end else 0, stream.id))
         if size:
-            out.append(piece)
+            self.out += pieces
             stream.send_window -= size
             self.window -= size
             if size >= LEAST_USEFUL or not stream.chunks:

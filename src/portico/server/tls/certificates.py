@@ -6,7 +6,8 @@ from typing import Any
 
 from portico.server.config import Config
 from portico.server.settling import ConfigError
-from portico.server.tls.contexts import Contexts, Files, make_contexts, read_files
+from portico.server.tls.contexts import Contexts, make_contexts
+from portico.server.tls.files import Files, read_files
 
 
 class Certificates:

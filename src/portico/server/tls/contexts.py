@@ -1,8 +1,7 @@
 """From the settings and what is in the files to contexts of OpenSSL, one for each certificate; or all the problems."""
 
-import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from datetime import UTC, datetime
 from portico.server.config import Config
 from portico.server.logs import logger
 from portico.server.settling import ConfigError
+from portico.server.tls.files import Files, Pair, named, pairs, read_files
 from portico.server.tls.scope import cipher_numbers
 from portico.server.tls.x509 import Certificate, read_certificate
 
@@ -33,7 +33,6 @@ REASONS = {
     "CA_MD_TOO_WEAK": "it is signed in a way that is no longer safe",
     "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in it",
 }
-Files = Mapping[str, bytes]
 
 
 class Context(ssl.SSLContext):
@@ -41,15 +40,6 @@ class Context(ssl.SSLContext):
 
     certificate: str | None = None
     cipher_numbers: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A certificate and its key: names of files, and the setting that has them."""
-
-    certificate: str
-    key: str
-    setting: str
 
 
 @dataclass
@@ -75,40 +65,6 @@ class Contexts:
                 self.exact.setdefault(name, context)
 
 
-def pairs(config: Config) -> list[Pair]:
-    """Return the certificates of the settings, the default first."""
-    found = []
-    if config.ssl_certfile is not None:
-        found.append(Pair(config.ssl_certfile, config.ssl_keyfile or config.ssl_certfile, "ssl_certfile"))
-    for text in config.ssl_sni:
-        certificate, _, key = text.partition(",")
-        found.append(Pair(certificate, key or certificate, "ssl_sni"))
-    return found
-
-
-def paths(config: Config) -> list[str]:
-    """Return the names of all files that the contexts are made of."""
-    files = [file for pair in pairs(config) for file in (pair.certificate, pair.key)]
-    if config.ssl_cert_reqs != "none":
-        files += [file for file in (config.ssl_ca_certs, config.ssl_crl) if file is not None]
-    return list(dict.fromkeys(files))
-
-
-def read_files(config: Config) -> dict[str, bytes]:
-    """Return what is in the files, by their names; raises ConfigError with all that cannot be read."""
-    files: dict[str, bytes] = {}
-    problems: list[str] = []
-    for path in paths(config):
-        try:
-            with open(path, "rb") as file:
-                files[path] = file.read()
-        except OSError as error:
-            problems.append(f"{path}: {error.strerror or error}")
-    if problems:
-        raise ConfigError(problems)
-    return files
-
-
 def check_files(config: Config) -> None:
     """See whether the files can be used; raises ConfigError."""
     files = read_files(config)
@@ -126,14 +82,11 @@ def make_contexts(config: Config, files: Files) -> Contexts:
     made: list[tuple[Context, Certificate]] = []
     warnings = _idle(config)
     for pair in pairs(config):
-        try:
-            context = _plain(config, files)
+        context = _plain(config, files, problems)
+        with _collected(problems):
             certificate = _load(context, pair, files, config.ssl_keyfile_password)
-        except _Problem as problem:
-            problems.append(str(problem))
-            continue
-        made.append((context, certificate))
-        warnings += _untimely(pair, certificate)
+            made.append((context, certificate))
+            warnings += _untimely(pair, certificate)
     if problems or not made:
         raise ConfigError(list(dict.fromkeys(problems)) or ["ssl_certfile: there is no certificate"])
     contexts = Contexts(made[0][0], warnings=warnings)
@@ -146,7 +99,7 @@ class _Problem(ValueError):
     """What is wrong with a setting."""
 
 
-def _plain(config: Config, files: Files) -> Context:
+def _plain(config: Config, files: Files, problems: list[str]) -> Context:
     """Return a context that has everything but its certificate."""
     context = Context(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = VERSIONS[config.ssl_minimum_version]
@@ -155,21 +108,29 @@ def _plain(config: Config, files: Files) -> Context:
     context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE | PRIORITIZE_CHACHA
     if hasattr(context, "set_groups"):  # CPython 3.15
         context.set_groups(GROUPS)
-    with _explained("ssl_ciphers", "none of these ciphers is known"):
+    with _collected(problems), _explained("ssl_ciphers", "none of these ciphers is known"):
         context.set_ciphers(config.ssl_ciphers or CIPHERS)
     context.set_alpn_protocols(["h2", "http/1.1"] if config.http2 else ["http/1.1"])
     context.cipher_numbers = cipher_numbers(context)
     context.verify_mode = CLIENTS[config.ssl_cert_reqs]
-    if context.verify_mode != ssl.CERT_NONE and config.ssl_ca_certs is not None:
-        with _explained(f"ssl_ca_certs: {config.ssl_ca_certs}"), named(files[config.ssl_ca_certs]) as name:
-            context.load_verify_locations(name)
-        if config.ssl_crl is not None:
-            with _explained(f"ssl_crl: {config.ssl_crl}"), named(files[config.ssl_crl]) as name:
-                context.load_verify_locations(name)
-            if not context.cert_store_stats()["crl"]:
-                raise _Problem(f"ssl_crl: {config.ssl_crl}: there is no list of revoked certificates in it")
-            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    if context.verify_mode != ssl.CERT_NONE:
+        _trust(context, config, files, problems)
     return context
+
+
+def _trust(context: Context, config: Config, files: Files, problems: list[str]) -> None:
+    """Let the context know which certificates of clients are right."""
+    if config.ssl_ca_certs is not None:
+        where, content = f"ssl_ca_certs: {config.ssl_ca_certs}", files[config.ssl_ca_certs]
+        with _collected(problems), _explained(where), named(content) as name:
+            context.load_verify_locations(name)
+    if config.ssl_crl is not None:
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        where, content = f"ssl_crl: {config.ssl_crl}", files[config.ssl_crl]
+        with _collected(problems), _explained(where), named(content) as name:
+            context.load_verify_locations(name)
+            if not context.cert_store_stats()["crl"]:
+                raise _Problem(f"{where}: there is no list of revoked certificates in it")
 
 
 def _load(context: Context, pair: Pair, files: Files, password: str | None) -> Certificate:
@@ -225,6 +186,14 @@ def _untimely(pair: Pair, certificate: Certificate) -> list[str]:
 
 
 @contextmanager
+def _collected(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except _Problem as problem:
+        problems.append(str(problem))
+
+
+@contextmanager
 def _explained(where: str, unknown: str = "") -> Iterator[None]:
     """Say where it is that OpenSSL finds something wrong; it does not always know what."""
     try:
@@ -235,23 +204,3 @@ def _explained(where: str, unknown: str = "") -> Iterator[None]:
         raise _Problem(f"{where}: {words}") from None
     except OSError as error:
         raise _Problem(f"{where}: {error.strerror or error}") from None
-
-
-@contextmanager
-def named(content: bytes) -> Iterator[str]:
-    """Yield the name of a file with the content, for as long as the block lasts: OpenSSL takes keys only from files."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
-        fd = os.memfd_create("portico-tls", os.MFD_CLOEXEC)
-        try:
-            os.write(fd, content)
-            yield f"/proc/self/fd/{fd}"
-        finally:
-            os.close(fd)
-        return
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="portico-") as directory:  # only we can look into it
-        name = os.path.join(directory, "file.pem")
-        with open(name, "wb") as file:
-            file.write(content)
-        yield name

@@ -15,7 +15,8 @@ from portico.server.logs import logger
 from portico.server.metrics.board import anonymous_file
 from portico.server.settling import ConfigError
 from portico.server.tls.certificates import Certificates
-from portico.server.tls.contexts import Files, make_contexts, read_files
+from portico.server.tls.contexts import make_contexts
+from portico.server.tls.files import Files, read_files
 from portico.server.tls.watching import WatchedFiles
 
 WORD = 8  # bytes

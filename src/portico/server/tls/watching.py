@@ -7,7 +7,7 @@ from collections.abc import Callable
 from portico.server.config import Config
 from portico.server.logs import logger
 from portico.server.settling import ConfigError
-from portico.server.tls.contexts import Files, paths, read_files
+from portico.server.tls.files import Files, paths, read_files
 
 LOOK_S = 0.5  # between two looks at the files
 
