@@ -116,6 +116,7 @@ class Client(Wire):
         goaways: Every GOAWAY that was read.
         settings: The server's settings.
         refill: Whether windows are given back as DATA is read.
+        answers_pings: Whether a PING of the server's is answered at once.
         loose: Whether the settings are noise, so that nothing can be held against them.
     """
 
@@ -138,6 +139,7 @@ class Client(Wire):
         self.deadline = time.monotonic() + timeout
         self.refill = refill
         self.loose = False
+        self.answers_pings = True
         self.buffer = bytearray()  # what was read and is not yet a frame
         self.streams: dict[int, Response] = {}
         self.frames: list[Frame] = []
@@ -454,7 +456,7 @@ class Client(Wire):
         elif kind == PING:
             if flags & ACK:
                 self.pongs.append(payload)
-            else:
+            elif self.answers_pings:
                 self.send(ping(payload, ack=True))
         elif kind == GOAWAY:
             if len(payload) < 8:

@@ -6,6 +6,7 @@
 /late        answers once `go` is set, having read nothing
 /fields      answers with 2000 bytes of fields that no table keeps
 /bytes/N     answers with N bytes in pieces of 1000
+/whole       answers with LARGE in one message
 /endless     sends until that fails
 """
 
@@ -20,6 +21,7 @@ from tests.live import read_body, reply
 from portico.asgi import Receive, Scope, Send
 
 PIECE = bytes(1000)
+LARGE = bytes(20_000_000)
 
 
 class Tally:
@@ -65,6 +67,8 @@ class Tally:
             await reply(send, headers=[(b"set-cookie", b"%d=%s" % (self.calls, b"\xf1" * 2000))])
         elif path.startswith("/bytes/"):
             await self.stream(int(path[7:]), send)
+        elif path == "/whole":
+            await reply(send, LARGE)
         elif path == "/endless":
             await self.stream(1 << 60, send)
         else:

@@ -426,11 +426,11 @@ def test_what_we_send_again_costs_an_octet_a_field(peer: Peer) -> None:
     """§6.1: that is what the table is for."""
     with peer.client() as client:
         sizes = []
-        for _ in range(3):
+        for _ in range(5):
             response = client.answer_of(b"/bytes/100")
             sizes.append(len(answers(client)[-1]) - len(response.headers))
-        assert sizes[0] > sizes[1]
-        assert sizes[1] <= 10  # a content-length, and a date that may have changed: its octets are not all indices
+        assert max(sizes) == sizes[0]
+        assert min(sizes[1:]) <= 10  # a status, and a content-length; a date that has just changed comes now and then
 
 
 def test_a_list_that_grows_far_beyond_its_block_is_refused(peer: Peer) -> None:

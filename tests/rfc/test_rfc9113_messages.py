@@ -200,10 +200,13 @@ def test_field_names_are_in_lower_case(peer: Peer, name: bytes) -> None:
 
 
 @pytest.mark.parametrize("octet", [*CONTROLS, *SEPARATORS, 0x80, 0xC3, 0xFF], ids=hex)
-@pytest.mark.parametrize("place", ["x%sy", "%s", "x%s", "%sx"])
-def test_field_names_are_tokens(peer: Peer, octet: int, place: str) -> None:
+def test_field_names_are_tokens(peer: Peer, octet: int) -> None:
     """§8.2.1: octets 0x00-0x20, 0x41-0x5a and 0x7f-0xff MUST NOT be in a name; nor may what is no token."""
-    malformed(peer, request(extra=[((place % chr(octet)).encode("latin-1"), b"v")]))
+    wrong = bytes((octet,))
+    with peer.client() as client:
+        for name in (wrong, b"x" + wrong + b"y", b"x" + wrong, wrong + b"x"):
+            assert client.reset_of(client.ask(request(extra=[(name, b"v")]))) == PROTOCOL_ERROR
+    assert peer.calls == []
 
 
 @pytest.mark.parametrize("name", [b"", b"x:y", b"x:", b":"])

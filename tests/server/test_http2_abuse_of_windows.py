@@ -246,6 +246,22 @@ def test_the_largest_frames_and_windows_are_no_invitation(server: Live, tally: T
         assert tally.sent < 8 * MEGABYTE  # most of it in the socket's buffers
 
 
+def test_a_large_body_is_not_copied_for_large_frames(server: Live) -> None:
+    """A client may allow frames of 16 MB; none is put together while nobody takes it."""
+    with Client(
+        server.port, {INITIAL_WINDOW_SIZE: MAX_WINDOW, MAX_FRAME_SIZE: (1 << 24) - 1}, receive_buffer=4096
+    ) as client:
+        client.give(0, MAX_WINDOW - DEFAULT_WINDOW)
+
+        def ask() -> None:
+            client.request(b"/whole")
+            client.wait()
+            client.fill()
+            settled(server)
+
+        assert peak(ask) < 4 * MEGABYTE
+
+
 # --- the server's own windows ------------------------------------------------------------------------
 
 

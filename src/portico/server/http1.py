@@ -13,6 +13,7 @@ from portico.codec.http1.writer import ResponseWriter, error_response, field_lin
 from portico.codec.http2.frames import PREFACE
 from portico.codec.http2.messages import CONNECTION_SPECIFIC
 from portico.codec.websocket.handshake import accept_value, is_handshake, read_handshake
+from portico.http.headers import list_members
 from portico.server.connection import (
     BUSY,
     CLOSED,
@@ -215,6 +216,9 @@ class Http1Connection(Connection):
         """Take `Upgrade: h2c` where it is right and without a body (RFC 7540 §3.2); return whether it was."""
         settings = [value for name, value in request.headers if name == b"http2-settings"]
         upgrades = request.upgrades or ()
+        named = [value for name, value in request.headers if name == b"connection"]
+        if not any(b"http2-settings" in list_members(value) for value in named):
+            return False  # a proxy may have passed on what was meant for itself
         if b"h2c" not in upgrades or not request.connection_upgrade or request.has_body or len(settings) != 1:
             return False
         try:

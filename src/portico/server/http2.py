@@ -206,7 +206,7 @@ class Http2Connection(Connection):
             return
         if multiplexer.going or self.eof:
             self.close_in_order()
-        elif multiplexer.is_within_block():
+        elif multiplexer.is_within_block() or not multiplexer.began:
             self._time_block()
         elif self.within_block or self.phase == BUSY:
             self.within_block = False

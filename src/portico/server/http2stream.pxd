@@ -11,6 +11,7 @@ cdef int CANCEL, INTERNAL_ERROR, NO_ERROR
 cdef Py_ssize_t HIGH_WATER, PIECE
 cdef double LINGER_S, NEVER
 cdef Request NO_REQUEST
+cdef ResponseFields TAKEN
 
 cdef class Http2Stream(Stream):
     cdef public object connection

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HIGH_WATER = 65536  # bytes that wait in the stream before the application has to
 PIECE = 1 << 16  # bytes of a file that are read at a time
+TAKEN = ResponseFields()  # what the application has sent, from one line to the next
 NO_REQUEST = Request()  # of a stream whose request is at fault
 LINGER_S = 1.0  # for the client to end its side of the stream after us
 PLAIN_TEXT = (b"content-type", b"text/plain; charset=utf-8")
@@ -205,7 +206,7 @@ class Http2Stream(Stream):
     # What the exchange calls
 
     def start_response(self, status: int, headers: Any) -> int:
-        taken = ResponseFields()
+        taken = TAKEN
         taken.take(headers)
         defaults = self.connection.defaults
         if taken.has_date or taken.has_server or taken.has_hsts:

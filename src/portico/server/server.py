@@ -161,14 +161,15 @@ class Server:
             Role.INSECURE: lambda: Http1Connection(service),
         }
         if self._certificates is not None:
-            from portico.server.tls.transport import Buffers, SecureTransport
+            from portico.server.tls.batch import Batch
+            from portico.server.tls.transport import SecureTransport
 
-            certificates, buffers = self._certificates, Buffers()
+            certificates, batch = self._certificates, Batch(service.loop)
 
             def connect(alpn: str | None) -> Connection:
                 return Http2Connection(service) if alpn == "h2" else Http1Connection(service)
 
-            protocols[Role.SECURE] = lambda: SecureTransport(service, certificates, connect, buffers)
+            protocols[Role.SECURE] = lambda: SecureTransport(service, certificates, connect, batch)
         if config.redirect_http is not None:
             from portico.server.redirecting import HTTPS_PORT, redirecting
 

@@ -210,6 +210,12 @@ def test_a_name_of_the_default_is_not_anothers() -> None:
     assert shown(shake_hands(trusting(), chosen(found), "localhost")) == ["localhost"]
 
 
+def test_a_certificate_without_a_name_of_its_own_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    second = authority().issue("localhost")
+    certificates(ssl_sni=[pair(SHOP), pair(second)])
+    assert caplog.messages == [f"ssl_sni: {second.certfile} is never shown: others before it have its names"]
+
+
 def test_only_where_there_are_several_it_matters_which_name_is_asked_for() -> None:
     assert not certificates().has_names
     assert with_names().has_names

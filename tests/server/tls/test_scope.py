@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from tests.certificates import Issued, authority, local, trusting
 from tests.live import live
+from websockets.sync.client import connect
 
 from portico.asgi import Receive, Scope, Send
 
@@ -104,3 +105,39 @@ def test_without_tls_there_is_no_extension() -> None:
     with live(app, lifespan="off") as server:
         httpx.get(server.server.url, trust_env=False)
     assert "tls" not in scopes[0]["extensions"]
+
+
+def test_websockets_are_told_as_well() -> None:
+    scopes: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close"})
+
+    with live(app, lifespan="off", **local().settings) as server:
+        url = server.server.url.replace("https://127.0.0.1", "wss://localhost")
+        with connect(url, ssl=trusting(), proxy=None) as socket:
+            assert list(socket) == []
+    (scope,) = scopes
+    assert scope["scheme"] == "wss"
+    assert scope["extensions"]["tls"]["tls_version"] == 0x0304
+    assert "websocket.http.response" in scope["extensions"]
+
+
+def test_what_an_application_does_to_its_scope_is_not_seen_by_others() -> None:
+    seen = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        extensions = scope["extensions"]
+        seen.append("mine" in extensions or "mine" in extensions["tls"])
+        extensions["mine"] = extensions["tls"]["mine"] = True
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    client = httpx.Client(trust_env=False, verify=trusting())
+    with live(app, lifespan="off", **local().settings) as server, client:
+        for _ in range(2):
+            client.get(server.server.url)
+    assert seen == [False, False]

@@ -127,8 +127,7 @@ class ResponseWriter:
             prefix, kind = learn_name(name) if known is None else known
             if type(given) is not bytes:
                 check_value(name, given)
-                given = bytes(given)
-            value = given
+            value = given if type(given) is bytes else bytes(given)
             if LF in value or CR in value or NUL in value:
                 check_value(name, value)
             if kind != PLAIN and not self._steer(kind, value):

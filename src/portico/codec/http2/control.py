@@ -37,6 +37,7 @@ from portico.codec.http2.sending import Sender
 from portico.codec.http2.streams import ENDED, RESET_BY_PEER, RESET_BY_US, ClosedStreams, StreamState
 
 CONNECTION_WINDOW = 1 << 20  # bytes, of all bodies together that were not used yet
+LARGEST_FRAME = 65536  # bytes of a payload of ours: a larger one would hold up what is more urgent
 MAX_SETTINGS = 32  # in one frame: each may have all streams looked at
 MAX_EARLY_PRIORITIES = 32  # of streams that are still to be opened
 RESETS, RESETS_PER_S = 1000.0, 33.0  # streams that end before their time
@@ -133,7 +134,7 @@ class Control(Sender):
             elif key == MAX_FRAME_SIZE:
                 if not 16384 <= value < 1 << 24:
                     return self._fail(PROTOCOL_ERROR, "SETTINGS_MAX_FRAME_SIZE is not from 2^14 to 2^24-1")
-                self.frame_size = value
+                self.frame_size = min(value, LARGEST_FRAME)
         return None
 
     def upgrade(self, settings: bytes) -> StreamState | None:

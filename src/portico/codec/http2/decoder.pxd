@@ -9,7 +9,7 @@ cdef tuple STATIC
 cdef class HeaderDecoder:
     cdef public DynamicTable table
     cdef public Py_ssize_t max_table_size, position, end, size, limit
-    cdef public bint must_resize, repeated
+    cdef public bint must_resize
     cdef public str error
     cdef public bytearray space
     cdef public bytes block

@@ -23,7 +23,6 @@ class HeaderDecoder:
         "max_table_size",
         "must_resize",
         "position",
-        "repeated",
         "size",
         "space",
         "table",
@@ -36,7 +35,6 @@ class HeaderDecoder:
         self.error = ""  # why the last block could not be decoded
         self.size = 0  # of the list in the last block, as RFC 9113 §6.5.2 counts it
         self.space = bytearray()  # where Huffman's code is decoded
-        self.repeated = False  # whether the last block was that before it, and so the list
         self.block = b""  # the last one
         self.limit = 0  # that it was decoded with
         self.fields: list[Field] | None = None  # of a block that would be decoded to the same again
@@ -59,7 +57,6 @@ class HeaderDecoder:
             limit: Octets, with 32 more for each field, above which further fields are dropped. They count in `size`.
         """
         if self.fields is not None and block == self.block and limit == self.limit:
-            self.repeated = True
             return self.fields
         octets = block
         end = len(block)
@@ -73,7 +70,6 @@ class HeaderDecoder:
         self.limit = limit
         self.end = end
         self.fields = None
-        self.repeated = False
         if end and self.must_resize and octets[0] & 0xE0 != 0x20:
             self.error = "no size update after the table was made smaller"
             return None

@@ -103,7 +103,7 @@ def read_request(fields: list[Field], ended: bool, limits: Limits) -> Request | 
     else:
         refusal = _read_protocol(request, method, protocol, ended)
     if protocol is not None or method != b"CONNECT":
-        refusal = _worse(refusal, _read_target(request, scheme, path, limits))
+        refusal = _worse(refusal, read_target(request, scheme, path, limits))
     if type(refusal) is str:
         return refusal
     refusal = _worse(refusal, _read_fields(request, fields[count:], scheme, authority, limits))
@@ -142,7 +142,7 @@ def _read_protocol(request: Request, method: bytes, protocol: bytes, ended: bool
     return Fault(400, "a request that opens a WebSocket does not end its stream") if ended else None
 
 
-def _read_target(request: Request, scheme: bytes | None, path: bytes | None, limits: Limits) -> str | Fault | None:
+def read_target(request: Request, scheme: bytes | None, path: bytes | None, limits: Limits) -> str | Fault | None:
     """Check scheme and path, and split the path (§8.3.1)."""
     if scheme is None or path is None:
         return "no :scheme or no :path"

@@ -4,6 +4,7 @@ from portico.codec.events cimport Data, End, Fault, Request
 from portico.codec.http2.control cimport Control
 from portico.codec.http2.decoder cimport HeaderDecoder
 from portico.codec.http2.reading cimport FrameReader
+from portico.codec.http2.requests cimport RequestReader
 from portico.codec.http2.streams cimport StreamState
 from portico.codec.limits cimport Limits
 
@@ -17,6 +18,7 @@ cdef int MAX_BLOCK_FRAMES, BLOCK_EXCESS
 
 cdef class Multiplexer(Control):
     cdef public HeaderDecoder decoder
+    cdef public RequestReader requests
     cdef public object pending
     cdef public bint depends_on_itself
     cdef public unsigned int block_stream

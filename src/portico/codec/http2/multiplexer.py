@@ -32,9 +32,10 @@ from portico.codec.http2.frames import (
     STREAM_CLOSED,
     WINDOW_UPDATE,
 )
-from portico.codec.http2.messages import read_request, read_trailers
+from portico.codec.http2.messages import read_trailers
 from portico.codec.http2.priority import read_priority
 from portico.codec.http2.reading import BAD_PREFACE, FRAME, TOO_LARGE
+from portico.codec.http2.requests import RequestReader
 from portico.codec.http2.streams import ENDED, NEVER_OPENED, RESET_BY_US, StreamState
 
 MAX_BLOCK_FRAMES = 64  # of one header block
@@ -53,6 +54,7 @@ class Multiplexer(Control):
         "decoder",
         "depends_on_itself",
         "pending",
+        "requests",
     )
 
     def __init__(self, bounds: Bounds, now: float) -> None:
@@ -64,6 +66,7 @@ class Multiplexer(Control):
         """
         super().__init__(bounds, now)
         self.decoder = HeaderDecoder()
+        self.requests = RequestReader()
         self.pending: Event | None = None  # the second of two events that one frame has brought
         # A header block that is not whole (§4.3)
         self.block_stream = 0
@@ -219,7 +222,10 @@ class Multiplexer(Control):
         if self.depends_on_itself:
             return self._refuse(stream_id, PROTOCOL_ERROR)
         too_large = self.decoder.size > limits.head
-        request = Fault(431, "header section is too large") if too_large else read_request(fields, ended, limits)
+        if too_large:
+            request: Request | str | Fault = Fault(431, "header section is too large")
+        else:
+            request = self.requests.read(fields, self.decoder.size, ended, limits)
         if isinstance(request, str):
             return self._refuse(stream_id, PROTOCOL_ERROR)
         window = self.bounds.window

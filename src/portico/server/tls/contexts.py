@@ -56,13 +56,15 @@ class Contexts:
         for warning in self.warnings:
             logger.warning("%s", warning)
 
-    def add(self, context: ssl.SSLContext, names: tuple[str, ...]) -> None:
-        """Have the context chosen for the names that no other one has."""
+    def add(self, context: ssl.SSLContext, names: tuple[str, ...]) -> bool:
+        """Have the context chosen for the names that no other one has; tell whether there are any."""
+        chosen = False
         for name in names:
             if name.startswith("*."):
-                self.wildcards.setdefault(name[2:], context)
+                chosen |= self.wildcards.setdefault(name[2:], context) is context
             else:
-                self.exact.setdefault(name, context)
+                chosen |= self.exact.setdefault(name, context) is context
+        return chosen
 
 
 def check_files(config: Config) -> None:
@@ -79,19 +81,20 @@ def make_contexts(config: Config, files: Files) -> Contexts:
         ConfigError: with every problem of the files and of the settings that only OpenSSL can judge.
     """
     problems: list[str] = []
-    made: list[tuple[Context, Certificate]] = []
+    made: list[tuple[Pair, Context, Certificate]] = []
     warnings = _idle(config)
     for pair in pairs(config):
         context = _plain(config, files, problems)
         with _collected(problems):
             certificate = _load(context, pair, files, config.ssl_keyfile_password)
-            made.append((context, certificate))
+            made.append((pair, context, certificate))
             warnings += _untimely(pair, certificate)
     if problems or not made:
         raise ConfigError(list(dict.fromkeys(problems)) or ["ssl_certfile: there is no certificate"])
-    contexts = Contexts(made[0][0], warnings=warnings)
-    for context, certificate in made:
-        contexts.add(context, certificate.names)
+    contexts = Contexts(made[0][1], warnings=warnings)
+    for pair, context, certificate in made:
+        if not contexts.add(context, certificate.names) and context is not contexts.default:
+            warnings.append(f"{pair.setting}: {pair.certificate} is never shown: others before it have its names")
     return contexts
 
 

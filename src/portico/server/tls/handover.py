@@ -17,7 +17,7 @@ from portico.server.settling import ConfigError
 from portico.server.tls.certificates import Certificates
 from portico.server.tls.contexts import make_contexts
 from portico.server.tls.files import Files, read_files
-from portico.server.tls.watching import WatchedFiles
+from portico.server.tls.watching import KEPT, WatchedFiles
 
 WORD = 8  # bytes
 
@@ -90,6 +90,7 @@ class HandedCertificates(Certificates):
         except ConfigError as error:  # of a factory: the supervisor has tried the files
             for problem in error.problems:
                 logger.error("%s", problem)
+            logger.error(KEPT)
 
 
 def write(fd: int, files: Files) -> None:

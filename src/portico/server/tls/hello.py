@@ -7,7 +7,8 @@ them; what is malformed has no name here.
 
 HANDSHAKE, CLIENT_HELLO = 22, 1
 SERVER_NAME, HOST_NAME = 0, 0
-MAX_HELLO = 32768  # bytes; with the keys of post-quantum cryptography it is about 2000
+MAX_HELLO = 16384  # bytes; with the keys of post-quantum cryptography it is about 2000
+MAX_RECORDS = 16  # all are looked at whenever bytes have come
 MAX_NAME = 253  # octets of a name of the DNS
 
 
@@ -24,7 +25,7 @@ def _read_handshake(data: bytes | bytearray) -> bytes | None:
     """Return the body of the ClientHello, which may come in several records; None until it is complete."""
     message = b""
     at = 0
-    while True:
+    for _ in range(MAX_RECORDS):
         if at + 5 > len(data):
             if at < len(data) and data[at] != HANDSHAKE:
                 raise ValueError
@@ -42,8 +43,9 @@ def _read_handshake(data: bytes | bytearray) -> bytes | None:
             if len(message) >= size:
                 return message[4:size]
         at += 5 + length
-        if at > 2 * MAX_HELLO:  # records of a byte each
-            raise ValueError
+        if at > len(data):
+            return None
+    raise ValueError
 
 
 def _read_name(hello: bytes) -> str:

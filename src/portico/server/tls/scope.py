@@ -33,8 +33,8 @@ def cipher_numbers(context: ssl.SSLContext) -> dict[str, int]:
 def _client(ssl_object: ssl.SSLObject) -> dict[str, Any]:
     der = ssl_object.getpeercert(binary_form=True)
     if der is None:
-        return {"client_cert_chain": [], "client_cert_name": None, "client_cert_error": None}
-    chain = [_pem(each) for each in _issuers(ssl_object) or [der]]
+        return {"client_cert_chain": (), "client_cert_name": None, "client_cert_error": None}
+    chain = tuple(_pem(each) for each in _issuers(ssl_object) or [der])
     return {"client_cert_chain": chain, "client_cert_name": _subject(der), "client_cert_error": None}
 
 

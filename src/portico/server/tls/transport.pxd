@@ -1,6 +1,7 @@
 cimport cython
 
 from portico.server.service cimport Service
+from portico.server.tls.batch cimport Batch
 
 cdef int HANDSHAKE, OPEN, FINISHING, ENDED, CLOSING, CLOSED
 cdef Py_ssize_t HEAD, MAX_RECORD, MAX_PLAINTEXT, SLICE, SMALL, MAX_LINGER
@@ -8,19 +9,16 @@ cdef int MAX_SILENT
 cdef double LINGER_S
 
 @cython.final
-cdef class Buffers:
-    cdef public object incoming, outgoing
-
-@cython.final
 cdef class SecureTransport:
     cdef public Service service
-    cdef public Buffers buffers
+    cdef public Batch batch
+    cdef public bytes received
     cdef public object certificates, connect, transport, protocol, tls
     cdef public bytearray partial
     cdef public list queue
     cdef public Py_ssize_t missing, records, silent, queued, dropped
     cdef public int phase
-    cdef public bint collecting, paused, told, eof, half
+    cdef public bint batched, ending, paused, told, eof, half
     cdef public long long slot
     cdef public double deadline
 
@@ -42,7 +40,11 @@ cdef class SecureTransport:
     cdef Py_ssize_t _feed(self, bytes data) except -1
     @cython.locals(data=bytes, piece=bytes, more=list, records=Py_ssize_t, silent=Py_ssize_t)
     cdef bytes _decrypt(self, Py_ssize_t size)
-    cdef _deliver(self, bytes data, bint ended)
+    cdef _receive(self, bytes data)
+    cdef _join(self)
+    cpdef deliver(self)
+    cpdef lose(self, error)
+    cpdef flush(self)
     @cython.locals(size=Py_ssize_t)
     cpdef write(self, data)
     cpdef writelines(self, parts)

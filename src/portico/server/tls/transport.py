@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from portico.codec.http1.writer import error_response
 from portico.server.deadlines import NEVER
 from portico.server.service import Service, logger
+from portico.server.tls.batch import Batch
 from portico.server.tls.hello import read_server_name
 from portico.server.tls.scope import tls_scope
 
@@ -35,19 +36,6 @@ Size = int
 PLAIN_HTTP = b"This port speaks TLS: use https://\n"
 
 
-class Buffers:
-    """The memory that OpenSSL reads from and writes to: one pair for all connections of a loop, empty between calls.
-
-    A pair for each connection would keep the size of the largest thing that ever went through it.
-    """
-
-    __slots__ = ("incoming", "outgoing")
-
-    def __init__(self) -> None:
-        self.incoming = ssl.MemoryBIO()
-        self.outgoing = ssl.MemoryBIO()
-
-
 class SecureTransport:
     """A TLS connection.
 
@@ -55,16 +43,17 @@ class SecureTransport:
         service: What its connections share.
         certificates: Whence the contexts come, anew for each handshake.
         connect: Makes the protocol above, by the name that ALPN has chosen.
-        buffers: The loop's.
+        batch: The loop's.
     """
 
     __slots__ = (
-        "buffers",
+        "batch",
+        "batched",
         "certificates",
-        "collecting",
         "connect",
         "deadline",
         "dropped",
+        "ending",
         "eof",
         "half",
         "missing",
@@ -74,6 +63,7 @@ class SecureTransport:
         "protocol",
         "queue",
         "queued",
+        "received",
         "records",
         "service",
         "silent",
@@ -84,12 +74,12 @@ class SecureTransport:
     )
 
     def __init__(
-        self, service: Service, certificates: "Certificates", connect: Callable[[str | None], Any], buffers: Buffers
+        self, service: Service, certificates: "Certificates", connect: Callable[[str | None], Any], batch: Batch
     ) -> None:
         self.service = service
         self.certificates = certificates
         self.connect = connect
-        self.buffers = buffers
+        self.batch = batch
         self.transport: Any = None  # the socket's
         self.protocol: Any = None
         self.tls: ssl.SSLObject | None = None
@@ -99,10 +89,12 @@ class SecureTransport:
         self.missing = 0
         self.queue: list[Any] = []  # plaintext to be sent
         self.queued = 0  # its bytes
-        self.collecting = False  # what is written now is encrypted together when the protocol returns
+        self.batched = False  # it has its turn soon; until then what is written is collected
+        self.received = b""  # plaintext that the protocol will get then
         self.paused = False  # the socket takes no more at the moment
         self.told = False  # the protocol has been told so
         self.eof = False  # the peer has closed its side
+        self.ending = False  # the protocol has to be told so
         self.half = False  # only our side is to be closed
         self.records = 0  # that OpenSSL was given at last
         self.silent = 0  # so many of them were without data
@@ -129,6 +121,7 @@ class SecureTransport:
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has gone."""
         service = self.service
+        self.deliver()  # it has come before
         self.phase = CLOSED
         self.queue.clear()
         self.queued = 0
@@ -147,8 +140,7 @@ class SecureTransport:
         if phase == OPEN and not self.eof:
             size = self._feed(data)
             if size:
-                data = self._decrypt(size)
-                self._deliver(data, self.eof)
+                self._receive(self._decrypt(size))
         elif phase == HANDSHAKE:
             self._greet(data)
         else:
@@ -163,7 +155,9 @@ class SecureTransport:
         (RFC 9112 §9.8).
         """
         if self.protocol is not None and not self.eof:
-            self._deliver(b"", True)
+            self.eof = self.ending = True
+            self._join()
+        self.deliver()
         return self.phase in (OPEN, FINISHING)
 
     def pause_writing(self) -> None:
@@ -200,7 +194,7 @@ class SecureTransport:
                 context = self.certificates.context_for(name)
             self.partial = None
             data = hello
-            self.tls = context.wrap_bio(self.buffers.incoming, self.buffers.outgoing, server_side=True)
+            self.tls = context.wrap_bio(self.batch.incoming, self.batch.outgoing, server_side=True)
         if not self._feed(data):
             return
         try:
@@ -217,7 +211,7 @@ class SecureTransport:
         """The handshake is complete."""
         service = self.service
         self._pass_on()
-        data = self._decrypt(self.buffers.incoming.pending)  # a request may have come with the last message
+        data = self._decrypt(self.batch.incoming.pending)  # a request may have come with the last message
         if self.phase != HANDSHAKE:
             return
         self.phase = OPEN
@@ -225,12 +219,12 @@ class SecureTransport:
         service.deadlines.forget(self)
         service.connections.discard(self)  # the protocol takes its place
         protocol = self.protocol = self.connect(tls.selected_alpn_protocol())
-        self.collecting = True
+        self._join()
         protocol.connection_made(self)
         if self.paused:
             self.told = True
             protocol.pause_writing()
-        self._deliver(data, self.eof)
+        self._receive(data)
 
     def _refuse_plain(self) -> None:
         """Tell who speaks HTTP without TLS what is wrong, as far as can be."""
@@ -249,7 +243,8 @@ class SecureTransport:
     def _fail(self, what: str, error: object) -> None:
         """The peer breaks TLS: send the alert, if any, and close."""
         logger.debug("TLS %s failed: %s", what, error)
-        self.buffers.incoming.read()
+        self.batch.incoming.read()
+        self.received = b""
         self.queue.clear()
         self.queued = 0
         self._pass_on()
@@ -260,7 +255,7 @@ class SecureTransport:
 
     def _feed(self, data: bytes) -> Size:
         """Give OpenSSL the records that are whole by now; return the number of their bytes."""
-        incoming = self.buffers.incoming
+        incoming = self.batch.incoming
         size = len(data)
         records = given = position = 0
         partial = self.partial
@@ -304,7 +299,7 @@ class SecureTransport:
 
     def _decrypt(self, size: Size) -> bytes:
         """Return what is in the records that OpenSSL has been given, of this size altogether."""
-        incoming = self.buffers.incoming
+        incoming = self.batch.incoming
         read = self.tls.read  # type: ignore[union-attr]
         data = b""
         more: list[bytes] | None = None
@@ -313,7 +308,7 @@ class SecureTransport:
             while size:
                 piece = read(size if size < MAX_PLAINTEXT else MAX_PLAINTEXT)
                 if not piece:  # close_notify
-                    self.eof = True
+                    self.eof = self.ending = True
                     incoming.read()
                     break
                 records -= 2
@@ -334,18 +329,43 @@ class SecureTransport:
             self._fail("connection", "too many records without data")
         return data if more is None else b"".join(more)
 
-    def _deliver(self, data: bytes, ended: bool) -> None:
-        """Hand plaintext to the protocol, and that nothing follows where it is so; then send what it has written."""
-        self.collecting = True
-        try:
-            if data and self.phase == OPEN:
+    def _receive(self, data: bytes) -> None:
+        """Take plaintext, which the protocol gets in its turn; at once where there is much."""
+        if self.phase != OPEN:
+            return
+        self.received = self.received + data if self.received else data
+        self._join()
+        if len(self.received) > MAX_PLAINTEXT:
+            self.deliver()
+
+    def _join(self) -> None:
+        """Have a turn in this turn of the loop."""
+        if not self.batched:
+            self.batched = True
+            self.batch.add(self)
+
+    def deliver(self) -> None:
+        """Hand up what has come, and that nothing follows where it is so."""
+        data = self.received
+        if data:
+            self.received = b""
+            if self.phase == OPEN:
                 self.protocol.data_received(data)
-            if ended and self.phase < CLOSING:
-                self.eof = True
+        if self.ending:
+            self.ending = False
+            if self.protocol is not None and self.phase < CLOSING:
                 if not self.protocol.eof_received():  # what it was asked for may still be on its way
                     self.close()
-        finally:
-            self.collecting = False
+
+    def lose(self, error: Exception) -> None:
+        """The protocol has failed: nothing more can be done for this connection."""
+        message = {"message": "a connection has failed", "exception": error, "protocol": self.protocol}
+        self.service.loop.call_exception_handler(message)
+        self.abort()
+
+    def flush(self) -> None:
+        """Send what has been collected."""
+        self.batched = False
         self._send()
 
     # Writing
@@ -357,8 +377,10 @@ class SecureTransport:
             return
         self.queue.append(data)
         self.queued += size
-        if not self.collecting or self.queued > MAX_PLAINTEXT:
+        if self.queued > MAX_PLAINTEXT:
             self._send()
+        else:
+            self._join()
 
     def writelines(self, parts: Iterable[bytes]) -> None:
         """Send the pieces."""
@@ -368,8 +390,10 @@ class SecureTransport:
             if part:
                 self.queue.append(part)
                 self.queued += len(part)
-        if not self.collecting or self.queued > MAX_PLAINTEXT:
+        if self.queued > MAX_PLAINTEXT:
             self._send()
+        else:
+            self._join()
 
     def _send(self) -> None:
         """Encrypt and send what waits, as much as the socket takes."""
@@ -379,7 +403,7 @@ class SecureTransport:
                 self._pass_on()
         except OSError as error:
             self._fail("connection", error)
-        if self.phase == FINISHING and not self.queued and not self.collecting:
+        if self.phase == FINISHING and not self.queued and not self.batched:
             self._finish()
 
     def _encrypt(self) -> None:
@@ -422,7 +446,7 @@ class SecureTransport:
 
     def _pass_on(self) -> None:
         """Send what OpenSSL has written."""
-        outgoing = self.buffers.outgoing
+        outgoing = self.batch.outgoing
         if outgoing.pending:
             self.transport.write(outgoing.read())
 
@@ -437,7 +461,7 @@ class SecureTransport:
         if self.phase == OPEN:
             self.phase = FINISHING
             self.half = True
-            if not self.collecting:
+            if not self.batched:
                 self._send()
 
     def close(self) -> None:
@@ -446,7 +470,7 @@ class SecureTransport:
         if self.phase == OPEN:
             self.phase = FINISHING
         if self.phase == FINISHING:
-            if not self.collecting:
+            if not self.batched:
                 self._send()
         elif self.phase < CLOSING:
             self.phase = CLOSING

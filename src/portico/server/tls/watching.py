@@ -10,6 +10,7 @@ from portico.server.settling import ConfigError
 from portico.server.tls.files import Files, paths, read_files
 
 LOOK_S = 0.5  # between two looks at the files
+KEPT = "The certificates have changed and cannot be loaded: the old ones stay"
 
 
 class WatchedFiles:
@@ -50,7 +51,7 @@ class WatchedFiles:
         except ConfigError as error:
             for problem in error.problems:
                 logger.error("%s", problem)
-            logger.error("The certificates have changed and cannot be loaded: the old ones stay")
+            logger.error(KEPT)
         else:
             self.files = files
             logger.info("The certificates have been loaded again")
