@@ -16,7 +16,7 @@ The file is the `portico.toml` of the current directory, else its `pyproject.tom
 `$PORTICO_CONFIG`) names another one.
 
 What is on or off has `--no-its-name` too. In a variable, lists are separated by commas, header fields by line breaks,
-and `none` stands for nothing. All problems are reported at once, with exit status 2.
+pairs of `--ssl-sni` by blanks, and `none` stands for nothing. All problems are reported at once, with exit status 2.
 
 `portico check main:app` looks for problems without serving, and `portico run main:app --print-config` prints every
 setting with its value and where that comes from, in the form of a `portico.toml`.

@@ -82,7 +82,7 @@ def test_a_header_block_without_end_ends_the_connection(server: Live, size: int,
 
 
 def test_an_endless_header_block_is_not_collected(server: Live) -> None:
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         client.expect(1)
         client.send(headers(1, GET, end=True, end_headers=False))
         repeated = continuation(1, literal(b"x", b"y" * 16000), end_headers=False)
@@ -182,7 +182,7 @@ def test_trailers_have_the_same_limits(small: Live, extra: Fields) -> None:
 
 def test_a_stored_field_repeated_in_one_block_is_not_spelt_out(server: Live) -> None:
     """12 KB that decode to 48 MB."""
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         assert asked(client, GET + literal(b"bomb", b"x" * 4000, store=True)) == 200
         statuses: list[int] = []
 
@@ -195,7 +195,7 @@ def test_a_stored_field_repeated_in_one_block_is_not_spelt_out(server: Live) -> 
 
 
 def test_a_bomb_over_many_frames_is_not_spelt_out(server: Live) -> None:
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         fragment = GET + literal(b"bomb", b"x" * 4000, store=True) + indexed(NEWEST) * 40_000
         client.expect(1)
 
@@ -204,14 +204,14 @@ def test_a_bomb_over_many_frames_is_not_spelt_out(server: Live) -> None:
             client.until_true(lambda: client.expect(1).ended or client.at_end or bool(client.goaways))
 
         assert peak(explode) < 4 * MEGABYTE
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         assert client.is_alive()
 
 
 @pytest.mark.parametrize("entry", [indexed(15), literal(b"a", b""), literal(15, b"")], ids=["index", "literal", "name"])
 def test_small_fields_without_number_are_not_collected(server: Live, entry: bytes) -> None:
     """nginx CVE-2019-9516 and its like: each field costs the client a few bytes at most."""
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         statuses: list[int] = []
 
         def explode() -> None:
@@ -263,7 +263,7 @@ def test_the_memory_of_requests_under_a_closed_window_is_bounded() -> None:
     with live(tally, timeout_write=0.5) as server:
 
         def hold() -> None:
-            with Client(server.port, {INITIAL_WINDOW_SIZE: 0}) as client:
+            with Client(server.port, {INITIAL_WINDOW_SIZE: 0}, timeout=30) as client:
                 asked = block(request(b"/bytes/100"))
                 bomb = literal(b"bomb", b"x" * 3900, store=True)
                 for _ in range(100):

@@ -240,7 +240,7 @@ def test_streams_that_were_once_waited_for_are_forgotten(server: Live, method: b
 
 def test_priorities_of_idle_streams_are_not_remembered(server: Live) -> None:
     """RFC 9113 §5.3.2: there is no tree to build, so that none can be made to grow."""
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         frames = b"".join(priority(i, i - 2 if i > 2 else 0) for i in range(1, 400, 2))
 
         def send() -> None:

@@ -302,7 +302,7 @@ def test_bodies_that_nobody_reads_are_bounded_for_the_whole_connection(server: L
 @pytest.mark.parametrize("size", [2, 5])
 def test_bodies_in_tiny_pieces_take_no_more_memory(server: Live, size: int) -> None:
     """Each piece costs as much as its object, where nobody puts them together."""
-    with Client(server.port) as client:
+    with Client(server.port, timeout=30) as client:
         stream = client.request(b"/late", method=b"POST", end=False)
         assert client.is_alive()
         frames = data(stream, bytes(size)) * 30_000

@@ -131,7 +131,6 @@ class Http1Connection(Connection):
         reader = self.reader
         start = reader.buffer[reader.position : reader.position + len(PREFACE)]
         if not PREFACE.startswith(start):
-            self.fresh = False
             return self._is_foreign()
         if len(start) > 3:  # no method of HTTP/1 begins like this, with a space
             data = reader.rest()
@@ -145,8 +144,12 @@ class Http1Connection(Connection):
     def _is_foreign(self) -> bool:
         """Tell whether the client names no version of HTTP where it must; then close: it would understand no answer."""
         reader = self.reader
-        words = reader.buffer[reader.position :].split(b"\r\n", 1)[0].split(b" ")
-        if len(words) != 3 or b"/" in words[2] or b"\r\n" not in reader.buffer:
+        end = reader.buffer.find(b"\r\n", reader.position)
+        if end < 0:
+            return False
+        self.fresh = False
+        words = reader.buffer[reader.position : end].split(b" ")
+        if len(words) != 3 or b"/" in words[2]:
             return False
         self.linger()
         return True

@@ -312,8 +312,11 @@ class Server:
 
 
 async def _read_what_has_come() -> None:
-    """Let the loop read what the kernel holds by now: it may have been held up, and runs its timers first."""
-    for _ in range(2):
+    """Let the loop read what the kernel holds by now: it may have been held up, and runs its timers first.
+
+    What is encrypted is handled one turn later.
+    """
+    for _ in range(3):
         await asyncio.sleep(0)
 
 

@@ -150,7 +150,7 @@ def test_no_frame_is_larger_than_the_client_takes(most: int) -> None:
     answer(talk, talk.open(), body)
     sent = bodies(talk.said())
     assert b"".join(payload for _, payload in sent) == body
-    assert [len(payload) for _, payload in sent[:-1]] == [most] * (len(body) // most)
+    assert 16384 <= max(len(payload) for _, payload in sent) <= most
 
 
 @pytest.mark.parametrize("size", [1, 16384, 16385, WINDOW])

@@ -75,7 +75,9 @@ def test_records_may_be_cut_anywhere(client: Secured, at: int) -> None:
     client.until(b"\r\n\r\n/")
     client.push(second[at:] + third)
     data, ended = client.rest()
-    assert data.count(b"HTTP/1.1 200") == 2 and data.endswith(b"/bye") and ended
+    assert data.count(b"HTTP/1.1 200") == 2
+    assert data.endswith(b"/bye")
+    assert ended
 
 
 def test_a_request_may_come_with_the_last_message_of_the_handshake(server: Live) -> None:
@@ -105,7 +107,8 @@ def test_a_handshake_may_come_in_single_bytes(server: Live) -> None:
 def test_a_large_response_is_whole(client: Secured, path: bytes) -> None:
     client.send(BYE.replace(b"/bye", path))
     data, ended = client.rest()
-    assert data.partition(b"\r\n\r\n")[2] == BIG and ended
+    assert data.partition(b"\r\n\r\n")[2] == BIG
+    assert ended
 
 
 def test_a_large_request_is_whole(client: Secured) -> None:
@@ -181,7 +184,8 @@ def test_the_last_response_is_followed_by_a_close_notify(client: Secured) -> Non
     """RFC 9112 §9.8: a server MUST attempt to initiate an exchange of closure alerts."""
     client.send(BYE)
     data, ended = client.rest()
-    assert data.endswith(b"/bye") and ended
+    assert data.endswith(b"/bye")
+    assert ended
 
 
 def test_a_close_notify_is_answered(client: Secured) -> None:
@@ -203,7 +207,8 @@ def test_a_close_notify_is_answered_by_one_record_and_the_end(client: Secured) -
 def test_a_request_before_a_close_notify_is_answered(client: Secured) -> None:
     client.push(client.seal(GET) + client.close_notify())
     data, ended = client.rest()
-    assert data.startswith(b"HTTP/1.1 200 OK\r\n") and ended
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert ended
 
 
 def test_what_comes_after_a_close_notify_is_ignored(client: Secured) -> None:
@@ -211,7 +216,8 @@ def test_what_comes_after_a_close_notify_is_ignored(client: Secured) -> None:
     first, end = client.seal(GET), client.close_notify()
     client.push(first + end + b"\x17\x03\x03\x00\x05later" * 3)
     data, ended = client.rest()
-    assert data.count(b"HTTP/1.1") == 1 and ended
+    assert data.count(b"HTTP/1.1") == 1
+    assert ended
 
 
 def test_a_client_that_has_closed_its_socket_still_gets_its_answer(client: Secured) -> None:
@@ -219,14 +225,16 @@ def test_a_client_that_has_closed_its_socket_still_gets_its_answer(client: Secur
     client.send(GET)
     client.socket.shutdown(socket.SHUT_WR)
     data, ended = client.rest()
-    assert data.startswith(b"HTTP/1.1 200 OK\r\n") and ended
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert ended
 
 
 def test_a_body_cut_off_by_the_end_of_the_socket_is_400(client: Secured) -> None:
     client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
     client.socket.shutdown(socket.SHUT_WR)
     data, ended = client.rest()
-    assert data.startswith(b"HTTP/1.1 400 ") and ended
+    assert data.startswith(b"HTTP/1.1 400 ")
+    assert ended
 
 
 def test_a_refused_upload_gets_its_answer_while_it_goes_on() -> None:
@@ -235,7 +243,8 @@ def test_a_refused_upload_gets_its_answer_while_it_goes_on() -> None:
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")
         client.push(client.seal(BIG[:4_000_000]))
         data, ended = client.rest()
-    assert data.startswith(b"HTTP/1.1 413 ") and ended
+    assert data.startswith(b"HTTP/1.1 413 ")
+    assert ended
 
 
 def test_a_connection_that_is_not_used_is_closed_in_order() -> None:

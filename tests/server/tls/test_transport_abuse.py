@@ -64,7 +64,9 @@ def test_a_damaged_record_ends_the_connection_with_an_alert(server: Live, versio
 
 
 @VERSIONS
-@pytest.mark.parametrize("head", [b"\x17\x03\x03\xff\xff", b"\x17\x03\x03\x48\x01", b"\x63\x03\x03\x00\x20", b"GET / HTTP"])
+@pytest.mark.parametrize(
+    "head", [b"\x17\x03\x03\xff\xff", b"\x17\x03\x03\x48\x01", b"\x63\x03\x03\x00\x20", b"GET / HTTP"]
+)
 def test_what_is_no_record_ends_the_connection(server: Live, version: object, head: bytes) -> None:
     with Secured(server.port, version=version) as client:  # type: ignore[arg-type]
         client.push(head + bytes(40_000))
@@ -85,7 +87,8 @@ def test_a_request_is_answered_with_new_keys(sealed: tuple[Secured, Sealed]) -> 
     client.push(records.record(DATA, GET) + records.update(requested=True) + records.record(DATA, GET))
     client.push(records.update() + records.record(DATA, BYE))
     data, ended = client.rest()
-    assert data.count(b"HTTP/1.1 200") == 3 and ended
+    assert data.count(b"HTTP/1.1 200") == 3
+    assert ended
 
 
 def test_a_request_may_be_split_by_an_update(sealed: tuple[Secured, Sealed]) -> None:
@@ -129,9 +132,7 @@ def test_a_handshake_message_out_of_place_ends_the_connection(server: Live, seal
     assert still_serves(server)
 
 
-def test_a_kind_of_record_that_does_not_exist_ends_the_connection(
-    server: Live, sealed: tuple[Secured, Sealed]
-) -> None:
+def test_a_kind_of_record_that_does_not_exist_ends_the_connection(server: Live, sealed: tuple[Secured, Sealed]) -> None:
     client, records = sealed
     client.push(records.record(99, b"abc"))
     assert ending(client) != "close_notify"
@@ -150,9 +151,18 @@ def test_records_with_padding_are_read(sealed: tuple[Secured, Sealed]) -> None:
 def test_renegotiation_is_refused() -> None:
     """Neither is there one, nor does asking for it harm the server."""
     with live(Echo(), on=FASTEST, **local().settings) as server:
-        command = ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}", "-tls1_2", "-CAfile", authority().file]
+        command = [
+            "openssl",
+            "s_client",
+            "-connect",
+            f"127.0.0.1:{server.port}",
+            "-tls1_2",
+            "-CAfile",
+            authority().file,
+        ]
         process = Popen(command, stdin=PIPE, stdout=PIPE, stderr=STDOUT)
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             verified = False
             for line in process.stdout:

@@ -20,7 +20,7 @@ MANY = 1536  # pieces: more than all buffers on the way take
 
 @pytest.fixture(params=LOOPS)
 def on(request: pytest.FixtureRequest) -> Iterator[str]:
-    yield request.param
+    return request.param
 
 
 async def streams(scope: Scope, receive: Receive, send: Send, notes: Notes) -> None:
@@ -80,7 +80,8 @@ def test_a_large_body_waits_as_it_is(on: str) -> None:
         assert buffered(server) > 0
         client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, FAST)
         data, ended = client.rest()
-    assert data == body and ended
+    assert data == body
+    assert ended
 
 
 def test_a_body_that_the_application_does_not_take_is_not_read(on: str) -> None:
@@ -163,4 +164,5 @@ def test_an_application_that_never_waits_is_held_back_within_one_packet(on: str)
     with live(app, on=on, **local().settings) as server, Secured(server.port) as client:
         client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         data, ended = client.rest()
-    assert data.count(PIECE) == 100 and ended
+    assert data.count(PIECE) == 100
+    assert ended

@@ -40,7 +40,9 @@ def still_serves(server: Live) -> bool:
 # --- what is no TLS -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("request_", [GET, b"POST / HTTP/1.1\r\n", b"get / http/1.0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_", [GET, b"POST / HTTP/1.1\r\n", b"get / http/1.0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"]
+)
 @pytest.mark.usefixtures("quiet")
 def test_plain_http_gets_a_400_that_can_be_read(server: Live, request_: bytes) -> None:
     with Wire(server.port) as wire:
@@ -58,7 +60,9 @@ def test_plain_http_that_goes_on_is_read_until_the_answer_has_arrived(server: Li
     assert answer.status == 400
 
 
-@pytest.mark.parametrize("data", [b"\x00" * 20, b"\x80\x2e\x01\x00\x02" + b"\x00" * 50, b"\xff" * 600, b"\x16\x03\x01\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [b"\x00" * 20, b"\x80\x2e\x01\x00\x02" + b"\x00" * 50, b"\xff" * 600, b"\x16\x03\x01\xff\xff"]
+)
 @pytest.mark.usefixtures("quiet")
 def test_what_is_neither_is_refused(server: Live, data: bytes) -> None:
     with Wire(server.port) as wire:
@@ -101,7 +105,8 @@ def test_a_version_that_is_too_old_is_refused() -> None:
             while client.fill():
                 pass
             (alert,) = client.taken()
-        assert alert.kind == 21 and alert.body[1] == 70  # protocol_version
+        assert alert.kind == 21
+        assert alert.body[1] == 70
         assert still_serves(server)
 
 
@@ -136,29 +141,30 @@ def test_a_handshake_that_does_not_come_in_time_is_cut(size: int) -> None:
 
 
 def test_a_handshake_that_is_not_finished_in_time_is_cut() -> None:
-    with live(Echo(), timeout_handshake=SHORT, **local().settings) as server:
-        with Secured(server.port, handshake=False) as client:
-            client.push(client.hello())
-            while client.fill():
-                pass
-            assert client.wire
+    settings = {"timeout_handshake": SHORT} | local().settings
+    with live(Echo(), **settings) as server, Secured(server.port, handshake=False) as client:
+        client.push(client.hello())
+        while client.fill():
+            pass
+        assert client.wire
 
 
 def test_the_time_of_the_handshake_is_not_that_of_the_request() -> None:
-    with live(Echo(), timeout_handshake=SHORT, timeout_header=60, **local().settings) as server:
-        with Secured(server.port) as client:
-            client.socket.settimeout(4 * SHORT)
-            with pytest.raises(TimeoutError):
-                client.rest()
-            client.send(BYE)
-            assert client.rest()[1]
+    settings = {"timeout_handshake": SHORT, "timeout_header": 60} | local().settings
+    with live(Echo(), **settings) as server, Secured(server.port) as client:
+        client.socket.settimeout(4 * SHORT)
+        with pytest.raises(TimeoutError):
+            client.rest()
+        client.send(BYE)
+        assert client.rest()[1]
 
 
 def test_the_request_has_its_own_time() -> None:
     with live(Echo(), timeout_header=SHORT, **local().settings) as server, Secured(server.port) as client:
         client.send(GET[:10])
         data, ended = client.rest()
-    assert data.startswith(b"HTTP/1.1 408 ") and ended
+    assert data.startswith(b"HTTP/1.1 408 ")
+    assert ended
 
 
 def test_who_goes_on_after_plain_http_was_refused_is_cut(server: Live) -> None:
@@ -241,5 +247,6 @@ def test_a_handshake_that_has_begun_is_served_before_the_stop(on: str) -> None:
             client.send(GET)
             data, ended = client.rest()
         (answer,) = answers(data)
-        assert answer.status == 200 and ended
+        assert answer.status == 200
+        assert ended
         stopped.result(10)

@@ -4,7 +4,7 @@ from portico.codec.events cimport Request
 from portico.codec.http2.messages cimport read_request, read_target
 from portico.codec.limits cimport Limits
 
-cdef int OTHER, SAME, MAX_KEPT
+cdef int OTHER, SAME
 cdef bytes PATH
 
 cdef class RequestReader:

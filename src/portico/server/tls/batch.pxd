@@ -1,6 +1,4 @@
-# 64 busy connections: 20 us of 14 us a request are saved by it (docs/benchmarks.md has the whole figure).
-cimport cython
-
+# With 64 busy connections, decrypting, handling and encrypting one after the other costs 20 us, in a batch 14.
 cdef class Batch:
     cdef public object context, incoming, loop, outgoing
     cdef public list members

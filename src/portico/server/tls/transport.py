@@ -121,8 +121,8 @@ class SecureTransport:
     def connection_lost(self, error: Exception | None) -> None:
         """The connection has gone."""
         service = self.service
-        self.deliver()  # it has come before
         self.phase = CLOSED
+        self.received = b""
         self.queue.clear()
         self.queued = 0
         service.connections.discard(self)
@@ -353,9 +353,10 @@ class SecureTransport:
                 self.protocol.data_received(data)
         if self.ending:
             self.ending = False
-            if self.protocol is not None and self.phase < CLOSING:
-                if not self.protocol.eof_received():  # what it was asked for may still be on its way
-                    self.close()
+            protocol = self.protocol
+            # What it was asked for may still be on its way to the peer.
+            if protocol is not None and self.phase < CLOSING and not protocol.eof_received():
+                self.close()
 
     def lose(self, error: Exception) -> None:
         """The protocol has failed: nothing more can be done for this connection."""
