@@ -57,9 +57,7 @@ def test_a_length_is_a_number(value: bytes, length: int) -> None:
     assert check_length(value, length) == length
 
 
-@pytest.mark.parametrize(
-    "value", [b"", b"-1", b"+1", b"1.0", b"1 ", b"1_0", b"x", b"9" * 19, "\u0665".encode()]
-)
+@pytest.mark.parametrize("value", [b"", b"-1", b"+1", b"1.0", b"1 ", b"1_0", b"x", b"9" * 19, "\u0665".encode()])
 def test_what_is_no_length_is_refused(value: bytes) -> None:
     with pytest.raises(FieldError, match="number of bytes"):
         check_length(value, -1)

@@ -20,7 +20,9 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NAMED = re.compile(r"# (\w+\.py)\n")  # a block that begins with a file's name is that file for the others of its folder
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
-OTHER_PROGRAMS = re.compile(r"^(?:\$ curl|# systemctl|# certbot|RUN|HEALTHCHECK) .*|`(?:docker|systemctl) [^`]*`", re.MULTILINE)
+OTHER_PROGRAMS = re.compile(
+    r"^(?:\$ curl|# systemctl|# certbot|RUN|HEALTHCHECK) .*|`(?:docker|systemctl) [^`]*`", re.MULTILINE
+)
 SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
 
 
@@ -97,7 +99,8 @@ def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "processes", "asgi", "websockets", "tls"))]
+    "name",
+    ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "processes", "asgi", "websockets", "tls"))],
 )
 def test_every_option_that_a_page_names_exists(name: str) -> None:
     command = [*PORTICO, "run", "--help"]

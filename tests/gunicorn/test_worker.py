@@ -392,13 +392,6 @@ def test_what_cannot_be_had_is_refused_before_a_worker_is_started(options: tuple
     assert "Booting worker" not in output
 
 
-def test_tls_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "key.pem").touch()
-    status, output = fails(APP, "--certfile", str(tmp_path / "key.pem"), cwd=ROOT)
-    assert status == 1
-    assert "serves no TLS yet" in output
-
-
 def test_wrong_settings_are_all_named_at_once(tmp_path: Path) -> None:
     env = {"PORTICO_TIMEOUT_HEADER": "soon", "PORTICO_HEALTH": "healthz"}
     status, output = fails(APP, cwd=ROOT, env=env)

@@ -275,6 +275,7 @@ def test_data_beyond_the_window_of_a_stream_is_an_error(tally: Tally) -> None:
         client.until_true(lambda: client.at_end or bool(client.goaways) or client.streams[stream].reset is not None)
         codes = {client.streams[stream].reset, *(each.code for each in client.goaways)} - {None}
         assert codes == {FLOW_CONTROL_ERROR}
+        server.loop.call_soon_threadsafe(tally.go.set)
 
 
 def test_data_beyond_the_window_of_the_connection_ends_it(server: Live) -> None:

@@ -76,6 +76,8 @@ class Http2Connection(Connection):
                 self._act(event)
                 if multiplexer.size > BURST:
                     self.flush()
+                    if self.transport is None or self.transport.is_closing():
+                        break
                 if self.phase >= LINGERING:
                     break
         finally:

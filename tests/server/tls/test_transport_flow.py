@@ -1,8 +1,10 @@
 """Backpressure through TLS, both ways: what nobody takes is not read, and not encrypted ahead of time."""
 
 import asyncio
+import logging
 import queue
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -150,6 +152,25 @@ def test_a_client_that_goes_while_its_response_waits_is_forgotten(on: str) -> No
         while not isinstance(note := notes.get(timeout=5), BaseException):
             pass
         assert type(note).__name__ == "ClientDisconnected"
+
+
+def test_a_large_response_to_who_has_gone_is_quiet(on: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The loop has not noticed the reset when the response is written: it must not be written slice after slice."""
+    begun: queue.Queue[None] = queue.Queue()
+    gone = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.put(None)
+        assert gone.wait(5)
+        await reply(send, bytes(4 << 20))
+
+    with live(http_only(app), on=on, **local().settings) as server, Secured(server.port) as client:
+        client.send(GET)
+        begun.get(timeout=5)
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+        client.socket.close()
+        gone.set()
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_an_application_that_never_waits_is_held_back_within_one_packet(on: str) -> None:

@@ -1,4 +1,4 @@
-# With 64 busy connections, decrypting, handling and encrypting one after the other costs 20 us, in a batch 14.
+# 64 busy connections, in process, the kernel left out: 20 us a request one after the other, 14 us in batches.
 cdef class Batch:
     cdef public object context, incoming, loop, outgoing
     cdef public list members

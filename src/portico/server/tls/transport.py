@@ -402,6 +402,9 @@ class SecureTransport:
             while self.queued and not self.paused:
                 self._encrypt()
                 self._pass_on()
+                if self.queued and self.transport.is_closing():  # the peer has gone, and the loop will say so
+                    self.queue.clear()
+                    self.queued = 0
         except OSError as error:
             self._fail("connection", error)
         if self.phase == FINISHING and not self.queued and not self.batched:
