@@ -21,7 +21,7 @@ NAMED = re.compile(r"# (\w+\.py)\n")  # a block that begins with a file's name i
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+[a-z]\b")
 OTHER_PROGRAMS = re.compile(
-    r"^(?:\$ curl|# systemctl|# certbot|RUN|HEALTHCHECK) .*|`(?:docker|systemctl) [^`]*`", re.MULTILINE
+    r"^(?:\$ curl|# systemctl|# certbot|RUN|HEALTHCHECK) .*|`(?:docker|systemctl|portico dev) [^`]*`", re.MULTILINE
 )
 SERVE_AND_ASK = re.compile(r"^\$ portico run (\S+)[^\n]*\n\$ (curl [^\n]+)$", re.MULTILINE)
 
@@ -100,7 +100,10 @@ def test_a_curl_command_of_the_readme_is_answered(app: str, command: str) -> Non
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", *(f"docs/{page}.md" for page in ("index", "deployment", "processes", "asgi", "websockets", "tls"))],
+    [
+        "README.md",
+        *(f"docs/{page}.md" for page in ("index", "deployment", "processes", "asgi", "websockets", "tls", "http2")),
+    ],
 )
 def test_every_option_that_a_page_names_exists(name: str) -> None:
     command = [*PORTICO, "run", "--help"]

@@ -68,7 +68,7 @@ def read_handshake(request: Request, compress: bool, origins: Set[bytes] = froze
 
 
 def read_extended_connect(request: Request, compress: bool, origins: Set[bytes] = frozenset()) -> Offer | Fault:
-    """Return what an extended CONNECT for `websocket` offers, or the fault in it (RFC 8441 §5); see `read_handshake`."""
+    """Return what an extended CONNECT for `websocket` offers, or the fault in it (RFC 8441 §5)."""
     return _check_version(request.headers) or read_offer(request.headers, b"", compress, origins)
 
 
