@@ -8,6 +8,7 @@ _VISIBLE = range(0x21, 0x7F)
 # One octet for each that there is: 1 where it does not belong there.
 NOT_IN_LOWER_NAME = bytes(octet not in _TOKEN for octet in range(256))
 CONTROL = bytes(octet not in _VISIBLE and octet < 0x80 and octet not in b" \t" for octet in range(256))
+# Browsers send some of what RFC 3986 excludes ("|", "^", "{"): nothing is gained by refusing it.
 NOT_IN_TARGET = bytes(octet not in _VISIBLE or octet == ord("#") for octet in range(256))
 
 

@@ -1,3 +1,5 @@
+from portico.http.octets cimport has_any
+
 cdef int PERCENT
 cdef set _known_authorities
 

@@ -2,14 +2,14 @@
 
 import re
 
+from portico.http.octets import NOT_IN_TARGET, has_any
+
 # RFC 3986 §3.2.2: a registered name or IPv4 address, or an IP literal; then a port. No userinfo (RFC 9110 §4.2.4), and
 # no comma, though a name may have one: it is what an intermediary leaves of two Host fields.
 AUTHORITY = re.compile(
     rb"(?:(?P<name>(?:[A-Za-z0-9\-._~!$&'()*+;=]|%[0-9A-Fa-f]{2})+)|\[(?P<literal>[0-9A-Fa-f:.]+|[vV][0-9A-Fa-f]+\.[A-Za-z0-9\-._~!$&'()*+,;=:]+)\])"
     rb"(?P<port>:[0-9]{0,5})?"
 )
-# Visible ASCII but "#". Browsers send some of what RFC 3986 excludes ("|", "^", "{"): nothing is gained by refusing it.
-TARGET_BYTES = bytes(set(range(0x21, 0x7F)) - {ord("#")})
 HEX_BYTES = {b"%02x" % n: bytes((n,)) for n in range(256)}
 MAX_KNOWN_AUTHORITIES = 256
 PERCENT = 0x25
@@ -58,7 +58,7 @@ def _is_ipv4(text: bytes) -> bool:
 
 def is_target(target: bytes) -> bool:
     """Tell whether every byte may stand in a request target."""
-    return not target.translate(None, TARGET_BYTES)
+    return not has_any(target, NOT_IN_TARGET)
 
 
 def split_absolute(target: bytes) -> tuple[bytes, bytes] | None:
