@@ -16,7 +16,7 @@ from tests.served import Served
 LISTENING = re.compile(r"Listening at: (https?://[^ ,]+) \(")
 WORKER = re.compile(r"Booting worker with pid: ([0-9]+)")
 READY = "Application startup complete"
-STOP_S = 20
+STOP_S = 40  # more than gunicorn's own 30: a worker that was just forked may miss its SIGTERM, and is killed then
 # Newer ones open a socket by default, in one place for all that run.
 QUIET = ("--no-control-socket",) if any(each.name == "control_socket_disable" for each in KNOWN_SETTINGS) else ()
 

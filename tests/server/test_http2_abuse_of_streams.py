@@ -101,6 +101,7 @@ def test_a_second_head_on_an_open_stream_is_no_second_request(server: Live, tall
         stream = client.request(b"/wait", method=b"POST", end=False)
         client.send(get(stream, b"/bytes/10"))
         client.until_true(lambda: bool(client.goaways) or client.streams[stream].reset is not None)
+        assert client.is_alive()  # the loop has had the turn in which a task begins before Python 3.12
     assert tally.calls == calls + 1
 
 
